@@ -1,8 +1,9 @@
-//! The terminal's width, whether it supports colour, and the colours used.
+//! The terminal's width, whether it supports colour, and the colours used: of the 16 of its own palette, so that they fit
+//! the user's theme.
 
-use comfy_table::Table;
 use std::env;
 use std::io::{self, IsTerminal};
+use terminal_size::{Width, terminal_size_of};
 
 /// The width if there is no terminal and no `COLUMNS`.
 const WIDTH_DEFAULT: u16 = 80;
@@ -44,7 +45,8 @@ impl TerminalStyle {
         let asked = || env::var("COLUMNS").ok()?.parse().ok();
         // Some terminals say that they have no columns: they do not know.
         let known = |width: &u16| *width > 0;
-        let width = Table::new().width().filter(known).or_else(asked);
+        let size = terminal_size_of(io::stdout()).map(|(Width(width), _)| width);
+        let width = size.filter(known).or_else(asked);
         let width = width.filter(known);
         let width = width.unwrap_or(WIDTH_DEFAULT).max(WIDTH_MIN);
         TerminalStyle {

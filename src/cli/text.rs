@@ -106,6 +106,7 @@ pub fn cut(view: &TerminalStyle, text: &str) -> String {
         }
     }
     if end.is_some() {
+        line.truncate(line.trim_end().len());
         line.push('…');
     }
     line

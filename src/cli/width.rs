@@ -16,6 +16,21 @@ pub enum WordCut {
     End,
 }
 
+/// A space at which no line ends. No name can have it: it is a control character.
+const GLUE: char = '\u{1f}';
+
+/// A text in which no line ends.
+#[must_use]
+pub fn glued(text: &str) -> String {
+    text.replace(' ', &GLUE.to_string())
+}
+
+/// The words of a text: lines end between them. What stands behind a dot, as the connection of a member, stays with it.
+fn words(text: &str) -> Vec<String> {
+    let text = text.trim_end().replace(" · ", &format!(" ·{GLUE}"));
+    text.split(' ').map(str::to_owned).collect()
+}
+
 /// The columns that a text takes.
 #[must_use]
 pub fn columns(text: &str) -> usize {
@@ -25,7 +40,8 @@ pub fn columns(text: &str) -> usize {
 /// The widest word.
 #[must_use]
 pub fn widest_word(text: &str) -> usize {
-    text.split(' ').map(columns).max().unwrap_or_default()
+    let words = words(text).into_iter();
+    words.map(|word| columns(&word)).max().unwrap_or_default()
 }
 
 /// The text in at most `most` columns.
@@ -44,8 +60,13 @@ pub fn cut(text: &str, most: usize, at: WordCut) -> String {
     let behind = clusters.len() - fitting(clusters.iter().rev().copied(), tail);
     let part = |from: usize, to: usize| clusters.get(from..to).unwrap_or_default().concat();
     let cut = if most == 0 { "" } else { CUT };
-    let text = format!("{}{cut}{}", part(0, front), part(behind, clusters.len()));
-    balanced(&text)
+    // What begins and ends isolates stays, wherever it stood.
+    let marks = part(front, behind).replace(|c| c != ISOLATE && c != ISOLATE_END, "");
+    format!(
+        "{}{cut}{marks}{}",
+        part(0, front),
+        part(behind, clusters.len())
+    )
 }
 
 /// How many of the characters fit.
@@ -62,12 +83,13 @@ fn fitting<'a>(clusters: impl Iterator<Item = &'a str>, room: usize) -> usize {
 /// The text in lines of at most `most` columns. Lines end between words; a word that is wider is cut.
 #[must_use]
 pub fn wrap(text: &str, most: usize, at: WordCut) -> Vec<String> {
+    let text = text.trim_end();
     if columns(text) <= most {
-        return vec![text.to_owned()];
+        return vec![text.replace(GLUE, " ")];
     }
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        let word = cut(word, most, at);
+    for word in words(text) {
+        let word = cut(&word, most, at).replace(GLUE, " ");
         match lines.last_mut() {
             Some(line) if columns(line) + 1 + columns(&word) <= most => {
                 line.push(' ');
@@ -77,11 +99,6 @@ pub fn wrap(text: &str, most: usize, at: WordCut) -> Vec<String> {
         }
     }
     balance(lines)
-}
-
-/// A text in which each isolate that begins also ends.
-fn balanced(text: &str) -> String {
-    balance(vec![text.to_owned()]).concat()
 }
 
 /// Ends each isolate in the line in which it begins, and begins it again in the next.

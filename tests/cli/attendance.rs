@@ -60,7 +60,7 @@ fn a_schedule_says_who_was_late_and_who_did_not_come() {
     let table = folder.run(&table).ok().out;
     let expected = "class · 2026-05-14 21:00 – 22:30 (Europe/Berlin)
 who   first in  last out  minutes  share  note
-────────────────────────────────────────────────────────
+──────────────────────────────────────────────────────
 ana   21:00:00  22:30:00       90  100 %
 ben   21:12:00  22:30:00       78   87 %  late
 bot   21:00:00  22:30:00       90  100 %  not expected

@@ -3,7 +3,7 @@
 
 use rollbook::bench::{BenchError, BenchEvent, Figure, Sizes, Work, bench};
 use rollbook::store::Durability;
-use rollbook_support::program::folder;
+use rollbook_support::program::{self, folder};
 
 const TINY: Sizes = Sizes {
     single_lines: 5,
@@ -146,9 +146,9 @@ fn from_the_outside() {
 fn live_from_the_outside() {
     let folder = folder!();
     let args = ["bench", "--live", "--quick"];
-    let table = folder
-        .run(&[&args[..], &["--format", "table"]].concat())
-        .ok();
+    let mut command = folder.program(&[&args[..], &["--format", "table"]].concat());
+    command.env("COLUMNS", "200");
+    let table = program::run(command).ok();
     for word in [
         "line to acknowledgement, 1000 a second, power",
         "line to subscriber, 1000 a second, power",

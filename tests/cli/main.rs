@@ -21,6 +21,7 @@ mod replay;
 mod resume;
 mod retention;
 mod settings;
+mod snapshots;
 mod timeline;
 mod times;
 mod trace;

@@ -291,7 +291,7 @@ fn each_library_has_its_one_place() {
         ),
         ("crc32fast::", &["src/log/engine/files.rs"]),
         ("oorandom::", &["src/sim/rng.rs"]),
-        ("comfy_table::", &["src/cli"]),
+        ("terminal_size::", &["src/cli/style.rs"]),
         ("unicode_width::", &["src/cli/width.rs"]),
         ("unicode_segmentation::", &["src/cli/width.rs"]),
         ("clap::", &["src/cli"]),

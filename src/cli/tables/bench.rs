@@ -1,7 +1,7 @@
 //! The results of `bench`: a row for each work, and the bare file's row below it.
 
 use super::Table;
-use super::grid::{PagedTable, cell, firm, number};
+use super::grid::{GridCell, PagedTable, cell, number, prose};
 use crate::bench::{Figure, Latency, Setting};
 use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::count;
@@ -25,15 +25,15 @@ pub struct BenchTable {
 impl Default for BenchTable {
     fn default() -> Self {
         let columns = vec![
-            firm("work"),
+            prose("work"),
             number("a second"),
-            number(SHARE),
-            number("p50"),
-            number("p90"),
-            number("p99"),
-            number("p99.9"),
-            number("max"),
-            number("bytes each"),
+            number(SHARE).gives_way(7),
+            number("p50").gives_way(5),
+            number("p90").gives_way(2),
+            number("p99").gives_way(6),
+            number("p99.9").gives_way(1),
+            number("max").gives_way(4),
+            number("bytes each").gives_way(3),
         ];
         BenchTable {
             sheet: PagedTable::new(columns),
@@ -83,7 +83,7 @@ impl Table<Figure> for BenchTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         let Some(setting) = &self.setting else {
             return Ok(());
         };
@@ -104,7 +104,7 @@ impl Table<Figure> for BenchTable {
     }
 }
 
-fn latencies(ink: TextColor, latency: &Latency) -> [comfy_table::Cell; 5] {
+fn latencies(ink: TextColor, latency: &Latency) -> [GridCell; 5] {
     let Latency {
         p50_us,
         p90_us,

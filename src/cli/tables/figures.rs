@@ -1,21 +1,23 @@
 //! `sessions` and `stats`: durations and counts.
 
 use super::Table;
-use super::grid::{Column, PagedTable, cell, firm, number, text};
+use super::grid::{Column, GridCell, PagedTable, cell, day_line, firm, number, text, times};
 use crate::cli::moment::{Fine, WallClock, span};
 use crate::cli::spark::spark;
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{count, many, member, name, shown};
+use crate::cli::text::{count, many, member, name};
 use crate::cli::timeline::series::PeakCharts;
-use crate::cli::width::{WordCut, columns, cut};
+use crate::cli::width::{WordCut, columns, cut, glued};
 use crate::domain::time::Millis;
 use crate::limits::STATS_CHARTS_MAX;
 use crate::query::Zone;
 use crate::query::answer::{Session, Stats, Time};
 use crate::query::params::PerParam;
 use chrono::NaiveDate;
-use comfy_table::Cell;
 use std::io::{self, Write};
+
+/// Intervals of this length are days, of 23 hours where clocks are put forward.
+const DAILY_MS: Millis = 23 * 3_600_000;
 
 /// Draws stays.
 #[derive(Debug)]
@@ -35,12 +37,12 @@ impl SessionsTable {
         let clock = WallClock(zone);
         let mut columns = channel_column(one_channel);
         let with_topic = per != Some(PerParam::Channel);
-        columns.extend(with_topic.then_some(text("topic")));
+        columns.extend(with_topic.then_some(text("topic").gives_way(2)));
         columns.extend([
             text("user"),
-            firm("joined"),
-            firm(clock.heading("left (UTC)", "left")),
-            firm("lasted"),
+            times("joined"),
+            times("left"),
+            times("lasted").gives_way(1),
         ]);
         SessionsTable {
             sheet: PagedTable::new(columns),
@@ -61,9 +63,9 @@ pub(super) fn channel_column(one_channel: bool) -> Vec<Column> {
     }
 }
 
-pub(super) fn channel_cell(with_channel: bool, channel: &str) -> Vec<Cell> {
+pub(super) fn channel_cell(with_channel: bool, channel: &str) -> Vec<GridCell> {
     if with_channel {
-        vec![cell(TextColor::Plain, shown(channel))]
+        vec![cell(TextColor::Plain, name(channel))]
     } else {
         Vec::new()
     }
@@ -78,20 +80,21 @@ pub(super) fn end(
 ) -> String {
     match not_before.filter(|before| before.0 < at.0) {
         Some(before) => format!(
-            "{} – {}",
-            wall.clock(before, known, Fine::Seconds),
-            wall.clock(at, wall.day(before), Fine::Seconds)
+            "{} {}",
+            glued(&format!("{} –", wall.clock(before, known, Fine::Seconds))),
+            glued(&wall.clock(at, wall.day(before), Fine::Seconds))
         ),
-        None => wall.clock(at, known, Fine::Seconds),
+        None => glued(&wall.clock(at, known, Fine::Seconds)),
     }
 }
 
-/// A length between bounds.
+/// A length between bounds. A line ends between the two only.
 pub(super) fn lasted(min_ms: Millis, max_ms: Option<Millis>) -> String {
-    match max_ms {
-        Some(max) if max == min_ms => span(max),
-        Some(max) => format!("{} – {}", span(min_ms), span(max)),
-        None => format!("{} or more", span(min_ms)),
+    let least = glued(&span(min_ms));
+    match max_ms.map(|max| (max, glued(&span(max)))) {
+        Some((max, most)) if max == min_ms => most,
+        Some((_, most)) => format!("{} {most}", glued(&format!("{least} –"))),
+        None => format!("{least} {}", glued("or more")),
     }
 }
 
@@ -107,21 +110,26 @@ impl Table<Session> for SessionsTable {
     fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Session) -> io::Result<()> {
         self.stays += 1;
         let wall = self.clock;
+        // Stays come in the order of their ends, and then those that go on in the order of their begins.
+        let new = wall.day(row.left_at.unwrap_or(row.joined_at));
+        if new != self.day {
+            self.sheet.line(day_line(view, wall, new));
+            self.day = new;
+        }
         let joined = if row.baseline {
             let at = wall.clock(row.joined_at, self.day, Fine::Seconds);
-            format!("before {at}")
+            glued(&format!("before {at}"))
         } else {
             end(wall, row.joined_not_before, row.joined_at, self.day)
         };
-        self.day = wall.day(row.joined_at);
         let left = match row.left_at {
             Some(at) => end(wall, row.left_not_before, at, self.day),
-            None => "still there".to_owned(),
+            None => glued("still there"),
         };
         let mut cells = channel_cell(self.with_channel, &row.channel);
         if self.with_topic {
             let topic = row.topic.as_deref().unwrap_or_default();
-            cells.push(cell(TextColor::Plain, shown(topic)));
+            cells.push(cell(TextColor::Plain, name(topic)));
         }
         cells.extend([
             cell(
@@ -136,9 +144,8 @@ impl Table<Session> for SessionsTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
-        writeln!(sink, "\n{}", many(self.stays, "stay", "stays"))?;
-        name_zone(sink, self.clock)
+        self.sheet.finish(sink, view)?;
+        writeln!(sink, "\n{}", many(self.stays, "stay", "stays"))
     }
 }
 
@@ -160,19 +167,19 @@ impl StatsTable {
         let clock = WallClock(zone);
         let mut columns = channel_column(one_channel);
         columns.push(text("topic"));
-        columns.extend(series.then(|| firm(clock.heading("from (UTC)", "from"))));
+        columns.extend(series.then_some(firm("from")));
         columns.extend([
             number("users"),
-            number("joins"),
-            number("leaves"),
-            number("inferred"),
+            number("joins").gives_way(3),
+            number("leaves").gives_way(2),
+            number("inferred").gives_way(1),
             number("peak"),
         ]);
         if series {
             columns.push(firm("presence"));
         } else {
             columns.extend([
-                firm(clock.heading("at (UTC)", "at")),
+                firm(clock.heading("at (UTC)", "at")).gives_way(4),
                 firm("presence"),
                 number("now"),
             ]);
@@ -184,6 +191,20 @@ impl StatsTable {
             day: None,
             charts: PeakCharts::new(STATS_CHARTS_MAX),
         }
+    }
+
+    /// The day of an interval, which is printed above its row; `None` where each row has another day.
+    fn day_of(&mut self, view: &TerminalStyle, from: Time, to: Option<Time>) -> Option<NaiveDate> {
+        let length = to.map_or(0, |to| to.0.saturating_sub(from.0));
+        if length >= DAILY_MS {
+            return None;
+        }
+        let new = self.clock.day(from);
+        if new != self.day {
+            self.sheet.line(day_line(view, self.clock, new));
+            self.day = new;
+        }
+        new
     }
 
     /// How many were present over time, a line for each series.
@@ -241,7 +262,7 @@ impl Table<Stats> for StatsTable {
             self.charts.add(row);
         }
         let peak = row.peak.map_or("–".into(), |peak| count(peak.count));
-        let topic = row.topic.as_deref().map_or("all".into(), shown);
+        let topic = row.topic.as_deref().map_or("all".into(), name);
         let whole = if row.topic.is_none() {
             TextColor::Head
         } else {
@@ -250,9 +271,9 @@ impl Table<Stats> for StatsTable {
         let mut cells = channel_cell(self.with_channel, &row.channel);
         cells.push(cell(whole, topic));
         if let Some(from) = row.from {
-            let begin = self.clock.clock(from, self.day, Fine::Seconds);
+            let known = self.day_of(view, from, row.to);
+            let begin = self.clock.clock(from, known, Fine::Seconds);
             cells.push(cell(TextColor::Plain, begin));
-            self.day = self.clock.day(from);
         }
         let inferred = format!(
             "+{} -{}",
@@ -284,8 +305,12 @@ impl Table<Stats> for StatsTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         self.sparks(sink, view)?;
-        name_zone(sink, self.clock)
+        match self.day {
+            // The day's line names it.
+            Some(_) => Ok(()),
+            None => name_zone(sink, self.clock),
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! `history`: the log, one entry per line, in log order.
 
 use super::Table;
-use super::grid::{self, PagedTable, firm, number, text};
-use crate::cli::moment::{Fine, clock, day, span};
+use super::grid::{self, PagedTable, day_line, firm, number, prose, text};
+use crate::cli::moment::{Fine, WallClock, clock, day, span};
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{many, member, meta, shown};
+use crate::cli::text::{many, member, meta, name, shown};
 use crate::limits::CLAMPED_MS;
 use crate::query::answer::{
     DispositionAnswer, EntryState, EntryType, HistoryEntry, OriginAnswer, Time,
@@ -25,11 +25,16 @@ impl HistoryTable {
     /// `one_channel`: all entries are of one channel, so no column names it.
     #[must_use]
     pub fn new(one_channel: bool) -> HistoryTable {
-        let mut columns = vec![number("seq"), firm("time"), firm("what")];
+        let mut columns = vec![number("seq").gives_way(4), firm("time"), firm("what")];
         if !one_channel {
             columns.push(text("channel"));
         }
-        columns.extend([text("topic"), text("who"), text("note"), text("meta")]);
+        columns.extend([
+            text("topic").gives_way(3),
+            text("who"),
+            prose("note").gives_way(2),
+            prose("meta").gives_way(1),
+        ]);
         HistoryTable {
             sheet: PagedTable::new(columns),
             with_channel: !one_channel,
@@ -48,14 +53,7 @@ impl Table<HistoryEntry> for HistoryTable {
     ) -> io::Result<()> {
         let new = day(entry.effective_at);
         if self.entries == 0 || new != self.day {
-            self.sheet.flush(sink, view)?;
-            if let Some(day) = new {
-                writeln!(
-                    sink,
-                    "{}",
-                    view.ink(TextColor::Head, &format!("{day} (times in UTC)"))
-                )?;
-            }
+            self.sheet.line(day_line(view, WallClock::default(), new));
             self.day = new;
         }
         self.entries += 1;
@@ -71,7 +69,7 @@ impl Table<HistoryEntry> for HistoryTable {
         if self.with_channel {
             row.push(grid::cell(
                 TextColor::Plain,
-                entry.channel.as_deref().map_or("(all)".into(), shown),
+                entry.channel.as_deref().map_or("(all)".into(), name),
             ));
         }
         let who = entry.user.as_deref().map_or_else(String::new, |user| {
@@ -80,7 +78,7 @@ impl Table<HistoryEntry> for HistoryTable {
         row.extend([
             grid::cell(
                 TextColor::Plain,
-                entry.topic.as_deref().map_or("".into(), shown),
+                entry.topic.as_deref().map_or("".into(), name),
             ),
             grid::cell(TextColor::Plain, who),
             grid::cell(TextColor::Plain, note(entry)),
@@ -94,7 +92,7 @@ impl Table<HistoryEntry> for HistoryTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         if self.entries == 0 {
             return writeln!(sink, "no entries");
         }

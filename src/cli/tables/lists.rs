@@ -1,13 +1,14 @@
 //! The shorter lists: `channels`, `gaps`, `rejects`.
 
 use super::Table;
-use super::grid::{self, PagedTable, firm, number, text};
-use crate::cli::moment::{Fine, clock, day, span};
+use super::grid::{self, PagedTable, day_line, firm, number, prose, text};
+use crate::cli::moment::{Fine, WallClock, clock, day, span};
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{count, cut, many, shown};
+use crate::cli::text::{count, cut, many, name, shown};
 use crate::query::answer::{
     ChannelAnswer, ClosedBy, CoverageAnswer, Evidence, Gap, RejectAnswer, Time,
 };
+use chrono::NaiveDate;
 use std::io::{self, Write};
 
 /// Draws channels.
@@ -22,9 +23,9 @@ impl Default for ChannelsTable {
         let columns = vec![
             text("channel"),
             number("here now"),
-            number("topics"),
-            number("entries"),
-            firm("first"),
+            number("topics").gives_way(2),
+            number("entries").gives_way(3),
+            firm("first").gives_way(1),
             firm("last (UTC)"),
             firm("coverage"),
         ];
@@ -52,7 +53,7 @@ impl Table<ChannelAnswer> for ChannelsTable {
             CoverageAnswer::Blind => (TextColor::Changed, "blind"),
         };
         let cells = vec![
-            grid::cell(TextColor::Head, shown(&row.channel)),
+            grid::cell(TextColor::Head, name(&row.channel)),
             grid::cell(TextColor::Plain, count(row.present_now)),
             grid::cell(TextColor::Plain, count(row.topics)),
             grid::cell(TextColor::Plain, count(row.entries)),
@@ -64,7 +65,7 @@ impl Table<ChannelAnswer> for ChannelsTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         end(
             sink,
             self.channels,
@@ -78,6 +79,7 @@ impl Table<ChannelAnswer> for ChannelsTable {
 #[derive(Debug)]
 pub struct GapsTable {
     sheet: PagedTable,
+    day: Option<NaiveDate>,
     gaps: u64,
 }
 
@@ -86,15 +88,16 @@ impl Default for GapsTable {
         let columns = vec![
             number("gap"),
             firm("from"),
-            firm("to (UTC)"),
+            firm("to"),
             firm("lasted"),
-            text("evidence"),
+            prose("evidence").gives_way(1),
             number("+"),
             number("-"),
             number("~"),
         ];
         GapsTable {
             sheet: PagedTable::new(columns),
+            day: None,
             gaps: 0,
         }
     }
@@ -103,9 +106,14 @@ impl Default for GapsTable {
 impl Table<Gap> for GapsTable {
     fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Gap) -> io::Result<()> {
         self.gaps += 1;
+        let new = day(row.from);
+        if new != self.day {
+            self.sheet.line(day_line(view, WallClock::default(), new));
+            self.day = new;
+        }
         let (to, lasted) = match row.to {
             Some(to) => (
-                clock(to, day(row.from), Fine::Seconds),
+                clock(to, new, Fine::Seconds),
                 span(to.0.saturating_sub(row.from.0)),
             ),
             None => ("still open".to_owned(), String::new()),
@@ -122,7 +130,7 @@ impl Table<Gap> for GapsTable {
         let tinted = |ink, n: u64| grid::cell(if n > 0 { ink } else { TextColor::Faint }, count(n));
         let cells = vec![
             grid::cell(TextColor::Plain, row.gap),
-            grid::cell(TextColor::Plain, clock(row.from, None, Fine::Seconds)),
+            grid::cell(TextColor::Plain, clock(row.from, new, Fine::Seconds)),
             grid::cell(
                 if row.to.is_some() {
                     TextColor::Plain
@@ -141,7 +149,7 @@ impl Table<Gap> for GapsTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         end(
             sink,
             self.gaps,
@@ -164,11 +172,11 @@ pub struct RejectsTable {
 impl Default for RejectsTable {
     fn default() -> RejectsTable {
         let columns = vec![
-            number("n"),
+            number("n").gives_way(3),
             text("where"),
-            number("byte"),
-            text("reason"),
-            text("line"),
+            number("byte").gives_way(1),
+            prose("reason"),
+            prose("line").gives_way(2),
         ];
         RejectsTable {
             sheet: PagedTable::new(columns),
@@ -204,7 +212,7 @@ impl Table<RejectAnswer> for RejectsTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         end(
             sink,
             self.rejects,

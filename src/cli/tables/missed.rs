@@ -2,15 +2,15 @@
 //! table must be clear without help: words before numbers, dates only where the day changes.
 
 use super::Table;
-use super::grid;
+use super::grid::{self, PagedTable, note_hidden};
 use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{many, member, meta, shown, tally};
+use crate::cli::text::{many, member, meta, name, tally};
 use crate::domain::time::Millis;
 use crate::limits::MISSED_COLLECTED_SHOWN_MAX;
 use crate::query::answer::{EntryType, Evidence, Missed, MissedMember, Time};
 use chrono::NaiveDate;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 /// The times of shorter gaps are shown in milliseconds.
@@ -39,6 +39,8 @@ impl Fate {
 #[derive(Debug)]
 pub struct MissedTable {
     channel: String,
+    /// The columns for which there was no room.
+    hidden: BTreeSet<&'static str>,
     day: Option<NaiveDate>,
     gaps: u64,
     open: u64,
@@ -53,7 +55,8 @@ impl MissedTable {
     #[must_use]
     pub fn new(channel: &str) -> MissedTable {
         MissedTable {
-            channel: shown(channel).into_owned(),
+            channel: name(channel).into_owned(),
+            hidden: BTreeSet::new(),
             day: None,
             gaps: 0,
             open: 0,
@@ -141,7 +144,8 @@ impl Table<Missed> for MissedTable {
             view.ink(TextColor::Head, &headline(missed, self.day))
         )?;
         if !(missed.joined.is_empty() && missed.left.is_empty() && missed.updated.is_empty()) {
-            people(sink, view, missed, self.day)?;
+            let hidden = people(sink, view, missed, self.day)?;
+            self.hidden.extend(hidden);
         } else if missed.to.is_some() {
             writeln!(sink, "  nobody came or went")?;
         }
@@ -159,7 +163,8 @@ impl Table<Missed> for MissedTable {
                 view.ink(TextColor::Head, &self.channel)
             );
         }
-        writeln!(sink, "\n{}", self.summary())
+        writeln!(sink, "\n{}", self.summary())?;
+        note_hidden(sink, view, std::mem::take(&mut self.hidden))
     }
 }
 
@@ -175,10 +180,10 @@ fn not_known_yet(missed: &Missed) -> String {
             _ => '+',
         };
         let who = member(&it.member.user, &it.member.connection);
-        format!("{sign} {} {who}", shown(&it.member.topic))
+        format!("{sign} {} {who}", name(&it.member.topic))
     });
     let most = MISSED_COLLECTED_SHOWN_MAX;
-    let shown: Vec<String> = collected.take(most).collect();
+    let listed: Vec<String> = collected.take(most).collect();
     let more = missed.collected.len().saturating_sub(most);
     let more = if more > 0 {
         format!(" and {more} more")
@@ -187,7 +192,7 @@ fn not_known_yet(missed: &Missed) -> String {
     };
     format!(
         "not known yet: the source has sent {}{more} so far; the next event after the resync, or a snapshot, will close the gap",
-        shown.join(", ")
+        listed.join(", ")
     )
 }
 
@@ -216,13 +221,13 @@ fn fine(missed: &Missed) -> Fine {
     }
 }
 
-/// The members, by topic.
+/// The members, by topic. Returns the columns for which there was no room.
 fn people(
     sink: &mut dyn Write,
     view: &TerminalStyle,
     missed: &Missed,
     day: Option<NaiveDate>,
-) -> io::Result<()> {
+) -> io::Result<Vec<&'static str>> {
     let fine = fine(missed);
     let mut topics: BTreeMap<&str, Vec<(Fate, &MissedMember)>> = BTreeMap::new();
     let fates = [
@@ -235,16 +240,25 @@ fn people(
             topics.entry(&who.topic).or_default().push((fate, who));
         }
     }
-    let mut table = grid::plain(view);
+    let mut table = PagedTable::bare(
+        vec![
+            grid::text("topic"),
+            grid::firm("what"),
+            grid::text("member"),
+            grid::firm("when"),
+            grid::prose("metadata").gives_way(1),
+        ],
+        2,
+    );
     for (topic, members) in topics {
         let vanished = missed.vanished.iter().any(|gone| gone == topic);
-        let mut name = shown(topic).into_owned();
+        let mut topic_name = name(topic).into_owned();
         if vanished {
-            name.push_str(" (vanished)");
+            topic_name.push_str(" (vanished)");
         }
         for (fate, who) in members {
             let (ink, fate) = fate.shown();
-            table.add_row([
+            table.add(vec![
                 // Only the first member's row names the topic.
                 grid::cell(
                     if vanished {
@@ -252,7 +266,7 @@ fn people(
                     } else {
                         TextColor::Plain
                     },
-                    std::mem::take(&mut name),
+                    std::mem::take(&mut topic_name),
                 ),
                 grid::cell(ink, fate),
                 grid::cell(TextColor::Plain, member(&who.user, &who.connection)),
@@ -261,7 +275,8 @@ fn people(
             ]);
         }
     }
-    grid::write(sink, &mut table, 2, &[1, 3])
+    table.flush(sink, view)?;
+    Ok(table.hidden().collect())
 }
 
 /// When the change must have happened: in its own window, or in the gap if a server did not report a window.

@@ -2,26 +2,26 @@
 
 use super::Table;
 use super::figures::{channel_cell, channel_column, end, lasted, name_zone};
-use super::grid::{PagedTable, cell, firm, number, text};
+use super::grid::{GridCell, PagedTable, cell, firm, number, prose, text, times};
 use crate::cli::moment::{Fine, WallClock, span};
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{count, many, shown};
+use crate::cli::text::{count, many, name};
+use crate::cli::width::glued;
 use crate::domain::time::Millis;
 use crate::query::Zone;
 use crate::query::answer::{Attendance, PresenceFigures, Time, UserStats};
 use chrono::NaiveDate;
-use comfy_table::Cell;
 use std::io::{self, Write};
 
 /// First in and last out.
-fn ends(wall: WallClock, presence: &PresenceFigures, known: Option<NaiveDate>) -> [Cell; 2] {
+fn ends(wall: WallClock, presence: &PresenceFigures, known: Option<NaiveDate>) -> [GridCell; 2] {
     let first = presence.first_in.map_or("–".to_owned(), |at| {
         end(wall, presence.first_in_not_before, at, known)
     });
     let day = presence.first_in.and_then(|at| wall.day(at)).or(known);
     let last = match presence.last_out {
         Some(at) => end(wall, presence.last_out_not_before, at, day),
-        None if presence.first_in.is_some() => "still there".to_owned(),
+        None if presence.first_in.is_some() => glued("still there"),
         None => "–".to_owned(),
     };
     [first, last].map(|text| cell(TextColor::Plain, text))
@@ -43,13 +43,13 @@ impl UsersTable {
     pub fn new(one_channel: bool, series: bool, zone: Option<Zone>) -> UsersTable {
         let clock = WallClock(zone);
         let mut columns = channel_column(one_channel);
-        columns.extend([text("topic"), text("user")]);
+        columns.extend([text("topic").gives_way(3), text("user")]);
         columns.extend(series.then_some(firm("from")));
         columns.extend([
-            firm("first in"),
-            firm(clock.heading("last out (UTC)", "last out")),
-            number("stays"),
-            firm("there"),
+            times("first in"),
+            times(clock.heading("last out (UTC)", "last out")),
+            number("stays").gives_way(1),
+            times("there"),
         ]);
         UsersTable {
             sheet: PagedTable::new(columns),
@@ -70,9 +70,9 @@ impl Table<UserStats> for UsersTable {
     ) -> io::Result<()> {
         let presence = &row.presence;
         let mut cells = channel_cell(self.with_channel, &row.channel);
-        let topic = row.topic.as_deref().map_or("all".into(), shown);
+        let topic = row.topic.as_deref().map_or("all".into(), name);
         cells.push(cell(TextColor::Plain, topic));
-        cells.push(cell(TextColor::Head, shown(&row.user)));
+        cells.push(cell(TextColor::Head, name(&row.user)));
         if self.series {
             let from = row.starts_at.map(|from| {
                 let text = self.clock.clock(from, self.day, Fine::Seconds);
@@ -93,7 +93,7 @@ impl Table<UserStats> for UsersTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         name_zone(sink, self.clock)
     }
 }
@@ -115,7 +115,7 @@ impl AttendanceTable {
     pub fn new(channel: &str, zone: Option<Zone>) -> AttendanceTable {
         AttendanceTable {
             sheet: AttendanceTable::sheet(),
-            channel: shown(channel).into_owned(),
+            channel: name(channel).into_owned(),
             clock: WallClock(zone),
             appointment: None,
             people: 0,
@@ -125,11 +125,11 @@ impl AttendanceTable {
     fn sheet() -> PagedTable {
         PagedTable::new(vec![
             text("who"),
-            firm("first in"),
-            firm("last out"),
+            times("first in"),
+            times("last out"),
             number("minutes"),
-            number("share"),
-            text("note"),
+            number("share").gives_way(1),
+            prose("note"),
         ])
     }
 
@@ -195,8 +195,7 @@ impl Table<Attendance> for AttendanceTable {
     ) -> io::Result<()> {
         let appointment = (row.starts_at, row.ends_at);
         if self.appointment != Some(appointment) {
-            self.sheet.flush(sink, view)?;
-            self.sheet = AttendanceTable::sheet();
+            self.sheet.restart(sink, view)?;
             let gap = if self.appointment.is_some() { "\n" } else { "" };
             writeln!(sink, "{gap}{}", view.ink(TextColor::Head, &self.head(row)))?;
             self.appointment = Some(appointment);
@@ -208,7 +207,7 @@ impl Table<Attendance> for AttendanceTable {
             sink,
             view,
             vec![
-                cell(TextColor::Head, shown(&row.user)),
+                cell(TextColor::Head, name(&row.user)),
                 first,
                 last,
                 cell(TextColor::Plain, minutes(presence.min_ms, presence.max_ms)),
@@ -219,7 +218,7 @@ impl Table<Attendance> for AttendanceTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         if self.people == 0 {
             return writeln!(sink, "{} · nobody", self.channel);
         }

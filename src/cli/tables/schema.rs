@@ -1,7 +1,7 @@
 //! `schema`: the columns of answers, with a line for each answer.
 
 use super::Table;
-use super::grid::{PagedTable, cell, firm, text};
+use super::grid::{PagedTable, cell, firm, prose};
 use crate::cli::style::{TerminalStyle, TextColor};
 use crate::export::schema::{SchemaRow, TABLES};
 use std::io::{self, Write};
@@ -26,9 +26,9 @@ impl SchemaTable {
     fn sheet() -> PagedTable {
         PagedTable::new(vec![
             firm("column"),
-            firm("kind"),
-            firm("empty"),
-            text("meaning"),
+            firm("kind").gives_way(2),
+            firm("empty").gives_way(1),
+            prose("meaning"),
         ])
     }
 }
@@ -41,8 +41,7 @@ impl Table<SchemaRow> for SchemaTable {
         row: &SchemaRow,
     ) -> io::Result<()> {
         if self.answer != row.answer {
-            self.sheet.flush(sink, view)?;
-            self.sheet = SchemaTable::sheet();
+            self.sheet.restart(sink, view)?;
             let between = if self.answer.is_empty() { "" } else { "\n" };
             let known = TABLES.iter().find(|table| table.name == row.answer);
             let of_row = known.map_or("", |table| table.row);
@@ -61,6 +60,6 @@ impl Table<SchemaRow> for SchemaTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)
+        self.sheet.finish(sink, view)
     }
 }

@@ -17,9 +17,9 @@ impl Default for SimulationTable {
     fn default() -> Self {
         let columns = vec![
             firm("mix"),
-            number("seeds"),
-            number("true"),
-            number("inferred"),
+            number("seeds").gives_way(3),
+            number("true").gives_way(1),
+            number("inferred").gives_way(2),
             number("windows"),
             number("certain"),
             number("missed"),
@@ -67,7 +67,7 @@ impl Table<MixTotals> for SimulationTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)?;
+        self.sheet.finish(sink, view)?;
         writeln!(sink, "\nFrom windows on: how many were wrong.")
     }
 }

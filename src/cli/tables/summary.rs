@@ -1,6 +1,6 @@
 //! The results of `ingest` and `verify` in a few lines.
 
-use super::grid;
+use super::grid::{self, PagedTable};
 use crate::cli::moment::span;
 use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, shown, tally};
@@ -28,13 +28,16 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
         view.ink(TextColor::Head, &entries),
         span(elapsed_ms)
     )?;
-    let mut table = grid::plain(view);
+    let mut table = PagedTable::bare(vec![grid::firm("what"), grid::prose("counts")], 2);
     for (ink, name, what) in parts(counts) {
         if !what.is_empty() {
-            table.add_row([grid::cell(TextColor::Faint, name), grid::cell(ink, what)]);
+            table.add(vec![
+                grid::cell(TextColor::Faint, name),
+                grid::cell(ink, what),
+            ]);
         }
     }
-    grid::write(sink, &mut table, 2, &[0])
+    table.finish(sink, view)
 }
 
 /// The rows: each with its colour, its name and its counts.
@@ -121,13 +124,18 @@ pub fn verify(sink: &mut dyn Write, view: &TerminalStyle, verified: &Verified) -
         "{} · {problems} · {read} read",
         view.ink(TextColor::Left, "damaged")
     )?;
-    let mut table = grid::plain(view);
+    let columns = vec![
+        grid::firm("where"),
+        grid::firm("kind"),
+        grid::prose("detail"),
+    ];
+    let mut table = PagedTable::bare(columns, 2);
     for problem in &verified.problems {
-        table.add_row([
+        table.add(vec![
             grid::cell(TextColor::Plain, format!("at entry {}", count(problem.seq))),
             grid::cell(TextColor::Left, &problem.kind),
             grid::cell(TextColor::Plain, shown(&problem.detail)),
         ]);
     }
-    grid::write(sink, &mut table, 2, &[0, 1])
+    table.finish(sink, view)
 }

@@ -110,7 +110,8 @@ impl LanePicture<'_> {
     fn axis(&self, sink: &mut dyn Write) -> io::Result<()> {
         let span = self.lanes.span();
         let marks = axis::marks(span, self.wall, 1);
-        let mut dates = AxisLine::default();
+        let line = || AxisLine::new(span.columns());
+        let mut dates = line();
         if marks.iter().any(|mark| mark.date.is_some()) {
             let begin = self.wall.day(Time(span.from()));
             let first = begin.map(|day| (0, day)).into_iter();
@@ -121,7 +122,7 @@ impl LanePicture<'_> {
                 dates.put(column, &date.to_string());
             }
         }
-        let (mut times, mut ruler) = (AxisLine::default(), AxisLine::default());
+        let (mut times, mut ruler) = (line(), line());
         for mark in &marks {
             let column = span.column(mark.at);
             times.put(column, &mark.label);
@@ -140,7 +141,7 @@ impl LanePicture<'_> {
         if self.lanes.gaps().is_empty() {
             return Ok(());
         }
-        let mut line = AxisLine::default();
+        let mut line = AxisLine::new(self.lanes.span().columns());
         for gap in self.lanes.gaps() {
             line.gap(gap.gap, gap.columns.clone());
         }
@@ -284,14 +285,20 @@ const SHORT: char = '▏';
 const GAP: char = '·';
 
 /// A line above the lanes, which is filled from the left.
-#[derive(Default)]
 struct AxisLine {
     text: String,
     /// The columns that are filled.
     width: usize,
+    /// The columns that there are.
+    most: usize,
 }
 
 impl AxisLine {
+    fn new(most: usize) -> AxisLine {
+        let (text, width) = (String::new(), 0);
+        AxisLine { text, width, most }
+    }
+
     fn fill(&mut self, column: usize, with: char) {
         let more = column.saturating_sub(self.width);
         self.text.extend(std::iter::repeat_n(with, more));
@@ -300,7 +307,8 @@ impl AxisLine {
 
     /// A label, if there is room for it and a blank before it.
     fn put(&mut self, column: usize, label: &str) {
-        if column < self.width + usize::from(self.width > 0) {
+        let is_free = column >= self.width + usize::from(self.width > 0);
+        if !is_free || column + columns(label) > self.most {
             return;
         }
         self.fill(column, ' ');

@@ -1,9 +1,9 @@
 //! `who`: the members of a channel at a moment, by topic, and how certain that is.
 
-use super::grid;
+use super::grid::{self, PagedTable};
 use crate::cli::moment::{Fine, clock, day};
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{many, member, meta, shown};
+use crate::cli::text::{many, member, meta, name};
 use crate::query::answer::{Certainty, CoverageAnswer, Publisher, Who};
 use chrono::NaiveDate;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub fn who(sink: &mut dyn Write, view: &TerminalStyle, who: &Who) -> io::Result<
     writeln!(
         sink,
         "{} · {moment} · {}",
-        view.ink(TextColor::Head, &shown(&who.channel)),
+        view.ink(TextColor::Head, &name(&who.channel)),
         coverage(who.coverage)
     )?;
     writeln!(sink, "{}", proof(who))?;
@@ -32,13 +32,22 @@ pub fn who(sink: &mut dyn Write, view: &TerminalStyle, who: &Who) -> io::Result<
     if all().next().is_none() {
         return writeln!(sink, "  nobody is known to have been there");
     }
-    let mut table = grid::plain(view);
+    let mut table = PagedTable::bare(
+        vec![
+            grid::text("topic"),
+            grid::text("member"),
+            grid::firm("since"),
+            grid::firm("certainty"),
+            grid::prose("metadata").gives_way(1),
+        ],
+        2,
+    );
     for topic in &who.topics {
-        let mut name = shown(&topic.topic).into_owned();
+        let mut topic_name = name(&topic.topic).into_owned();
         for publisher in &topic.publishers {
             let (ink, sure) = certainty(publisher.certainty);
-            table.add_row([
-                grid::cell(TextColor::Plain, std::mem::take(&mut name)),
+            table.add(vec![
+                grid::cell(TextColor::Plain, std::mem::take(&mut topic_name)),
                 grid::cell(
                     TextColor::Plain,
                     member(&publisher.user, &publisher.connection),
@@ -49,7 +58,7 @@ pub fn who(sink: &mut dyn Write, view: &TerminalStyle, who: &Who) -> io::Result<
             ]);
         }
     }
-    grid::write(sink, &mut table, 2, &[2, 3])?;
+    table.finish(sink, view)?;
     let users: BTreeSet<&str> = all().map(|publisher| publisher.user.as_str()).collect();
     writeln!(
         sink,
