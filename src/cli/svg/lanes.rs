@@ -17,7 +17,7 @@ const LANE: f64 = 18.0;
 const BAR: f64 = 11.0;
 const TOPIC: f64 = 24.0;
 /// Where the axis is.
-const AXIS: f64 = 84.0;
+const AXIS: f64 = 92.0;
 /// The columns of a name.
 const NAME_COLUMNS: usize = 24;
 

@@ -17,7 +17,7 @@ const RIGHT: f64 = WIDTH - MARGIN - 30.0;
 const CHART: f64 = 56.0;
 const ABOVE: f64 = 22.0;
 /// Where the axis is.
-const AXIS: f64 = 84.0;
+const AXIS: f64 = 92.0;
 /// As many columns as a terminal of this width would have.
 const AXIS_COLUMNS: usize = 110;
 /// The columns of a name.

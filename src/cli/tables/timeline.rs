@@ -118,8 +118,15 @@ impl LanePicture<'_> {
             let new = marks
                 .iter()
                 .filter_map(|mark| Some((span.column(mark.at), mark.date?)));
-            for (column, date) in first.chain(new) {
-                dates.put(column, &date.to_string());
+            let all: Vec<_> = first
+                .chain(new)
+                .map(|(at, day)| (at, day.to_string()))
+                .collect();
+            // The first is in the headline, too: it gives way to the next.
+            let fits = |next: &&(usize, String)| next.0 > next.1.len();
+            let skipped = all.get(1).is_some_and(|next| !fits(&next));
+            for (column, date) in all.iter().skip(usize::from(skipped)) {
+                dates.put(*column, date);
             }
         }
         let (mut times, mut ruler) = (line(), line());
