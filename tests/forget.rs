@@ -12,6 +12,7 @@ use rollbook_support::feeds::{NOW, Shape, Tape, cases, tape};
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 const PERSON: &str = "bob-of-the-woods";
 
@@ -136,7 +137,7 @@ proptest! {
         let before = of_others(&here.store, |name| name == PERSON);
         let lines = rejects(&here.store);
         drop(here);
-        let forgotten = match forget(dir.path(), PERSON, None, NOW, false) {
+        let forgotten = match forget(dir.path(), (PERSON, None), NOW, false, Duration::ZERO) {
             Err(ForgetError::Empty) => {
                 prop_assert!(!is_in(dir.path(), PERSON));
                 return Ok(());
@@ -189,9 +190,9 @@ fn what_is_theirs_goes_and_what_others_say_stays() {
     for sealed in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         evening(dir.path(), sealed);
-        let planned = forget(dir.path(), "lily", None, NOW, true).unwrap();
+        let planned = forget(dir.path(), ("lily", None), NOW, true, Duration::ZERO).unwrap();
         assert!(is_in(dir.path(), "phone-1"), "a plan changes nothing");
-        let forgotten = forget(dir.path(), "lily", None, NOW, false).unwrap();
+        let forgotten = forget(dir.path(), ("lily", None), NOW, false, Duration::ZERO).unwrap();
         assert_eq!(forgotten.found, planned.found);
         assert!(forgotten.found.mentions > 0);
         let gone = "phone-1 phone-2 phone-3 card-4711 secret tired leave-4 listed-1 listed-2";
@@ -216,7 +217,14 @@ fn what_is_theirs_goes_and_what_others_say_stays() {
 fn in_one_channel_they_are_known_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     evening(dir.path(), true);
-    let forgotten = forget(dir.path(), "lily", Some("hall"), NOW, false).unwrap();
+    let forgotten = forget(
+        dir.path(),
+        ("lily", Some("hall")),
+        NOW,
+        false,
+        Duration::ZERO,
+    )
+    .unwrap();
     assert_eq!(forgotten.found.rejects, 0);
     assert!(!is_in(dir.path(), "phone-1") && is_in(dir.path(), "phone-2"));
     let store = Store::open(dir.path(), Options::default()).unwrap();
@@ -225,9 +233,15 @@ fn in_one_channel_they_are_known_elsewhere() {
     assert_eq!(yard["user"], "lily");
     drop(store);
     assert!(
-        !forget(dir.path(), "lily", Some("hall"), NOW, false)
-            .unwrap()
-            .is_known
+        !forget(
+            dir.path(),
+            ("lily", Some("hall")),
+            NOW,
+            false,
+            Duration::ZERO
+        )
+        .unwrap()
+        .is_known
     );
 }
 
@@ -238,7 +252,7 @@ fn no_backup_continues_one_that_still_has_them() {
     let store = Store::open(dir.path(), Options::default()).unwrap();
     let before = store.backup(Vec::new(), None, |_| true).unwrap();
     drop(store);
-    forget(dir.path(), "lily", None, NOW, false).unwrap();
+    forget(dir.path(), ("lily", None), NOW, false, Duration::ZERO).unwrap();
     let store = Store::open(dir.path(), Options::default()).unwrap();
     let refused = store.backup(Vec::new(), Some(&before.end), |_| true);
     assert!(

@@ -3,8 +3,9 @@
 use super::VerifyDepth;
 use crate::domain::time::Millis;
 use crate::log::eraser::Erased;
-use crate::store::{ForgetError, Forgetting, Options, Store};
+use crate::store::{ForgetError, Forgetting};
 use std::path::Path;
+use std::time::Duration;
 
 /// What was forgotten of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct ForgottenUser {
 }
 
 /// Forgets a user of the store in a folder: everywhere, or as a publisher in one channel. With `dry_run` it only says what
-/// would go. `now` is Unix ms.
+/// would go. `now` is Unix ms. Waits up to `patience` for another process to close the store.
 ///
 /// Their name, connections, metadata, reasons and ids are gone from all files of the store; what happened when remains under
 /// stand-ins. Backups that were made before still have them.
@@ -31,7 +32,7 @@ pub struct ForgottenUser {
 /// let store = Store::open(dir.path(), Options::default())?;
 /// store.record(&[Event::join("room", "chat", "lily").at(1_000)])?;
 /// drop(store);
-/// let forgotten = forget(dir.path(), "lily", None, 2_000, false)?;
+/// let forgotten = forget(dir.path(), ("lily", None), 2_000, false, Default::default())?;
 /// assert_eq!(forgotten.found.changes, 1);
 /// let store = Store::open(dir.path(), Options::default())?;
 /// let who = store.who("room", &Default::default())?;
@@ -44,12 +45,12 @@ pub struct ForgottenUser {
 /// [`ForgetError`]: then what was there is as it was.
 pub fn forget(
     dir: &Path,
-    user: &str,
-    channel: Option<&str>,
+    (user, channel): (&str, Option<&str>),
     now: Millis,
     dry_run: bool,
+    patience: Duration,
 ) -> Result<ForgottenUser, ForgetError> {
-    let forgetting = Forgetting::begin(dir, user, channel, now)?;
+    let forgetting = Forgetting::begin(dir, (user, channel), now, patience)?;
     let forgotten = ForgottenUser {
         stand_in: forgetting.stand_in.clone(),
         found: forgetting.found,
@@ -69,9 +70,8 @@ pub fn forget(
         let seq = store.head();
         return Err(ForgetError::Unsound { seq, detail });
     }
+    store.close()?;
     drop(store);
     forgetting.take_place()?;
-    // What is derived from the log is derived again now, and not by the next one who asks.
-    Store::open(dir, Options::default().create(false))?.rebuild()?;
     Ok(forgotten)
 }

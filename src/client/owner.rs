@@ -4,7 +4,7 @@ use super::remote::{RemoteError, ServerClient};
 use crate::query::answer::{Session, Verified};
 use crate::query::owner::{EntryRow, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
-    HistoryParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
+    HistoryParams, NoParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
 };
 use hyper::Method;
 
@@ -55,6 +55,22 @@ impl ServerClient {
         let asked = (Method::GET, "verify");
         let verified = self.ask_owner(asked, params, &|| false, &mut |(): ()| true, read)?;
         verified.ok_or_else(|| self.broke_off())
+    }
+
+    /// Asks the process to close the store for a moment, so that this one can have it.
+    ///
+    /// # Errors
+    /// [`RemoteError`]; a process that does other work than serving refuses it.
+    pub fn step_aside(&self) -> Result<(), RemoteError> {
+        let asked = (Method::POST, "step-aside");
+        let done: Option<()> = self.ask_owner(
+            asked,
+            &NoParams {},
+            &|| false,
+            &mut |(): ()| true,
+            &mut |_| {},
+        )?;
+        done.ok_or_else(|| self.broke_off())
     }
 
     /// Retries the rejects. `None`: the retry was stopped, and the remaining rejects are unchanged.

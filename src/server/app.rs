@@ -20,6 +20,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// State that all requests share.
 pub struct App {
@@ -29,6 +30,8 @@ pub struct App {
     pub rules: Rules,
     /// The settings for parsing lines.
     pub settings: Settings,
+    /// Ends the server, so that another process can have the store.
+    pub step_aside: Option<CancellationToken>,
     /// What all connections share.
     pub net: Arc<NetShared>,
     /// Delivers new entries to subscribers.

@@ -120,6 +120,9 @@ pub struct Config {
     pub play: Option<Play>,
     /// The process has the store open only to read it: the owner's socket refuses lines, too.
     pub only_read: bool,
+    /// Cancelled when the owner needs the store alone for a moment: the server is to end then, close it, and begin again once
+    /// the other process has left it. `None`: the owner is refused.
+    pub step_aside: Option<CancellationToken>,
     /// Limits on connections, sizes and times.
     pub bounds: ServerLimits,
 }
@@ -135,6 +138,7 @@ impl Default for Config {
             metrics: Metrics::new(),
             play: None,
             only_read: false,
+            step_aside: None,
             bounds: ServerLimits::default(),
         }
     }
@@ -238,6 +242,7 @@ pub async fn serve(
         store,
         rules: config.rules,
         settings: config.settings,
+        step_aside: config.step_aside,
         net: Arc::new(NetShared {
             clock: config.clock,
             metrics: config.metrics,

@@ -14,7 +14,7 @@ use crate::ingest::{IngestError, IngestOptions, ProgressListener, retry as take_
 use crate::limits;
 use crate::query::owner::{OwnerFailure, Piece, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
-    HistoryParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
+    HistoryParams, NoParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
 };
 use crate::query::time::When;
 use crate::replay::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
@@ -135,6 +135,23 @@ pub async fn retry(
         Ok(Retried { lines, tally })
     };
     app.pieces(again).await
+}
+
+/// `POST /v1/step-aside`: for a command that needs the store alone for a moment.
+pub async fn step_aside(
+    State(app): SharedApp,
+    QueryParams(NoParams {}): QueryParams<NoParams>,
+) -> QueryResult {
+    let Some(step_aside) = app.step_aside.clone() else {
+        let what = "this process does not step aside: end it first";
+        return Err(ApiError::Bad(what.to_owned()));
+    };
+    // It ends once this is answered.
+    let asked = move |_: &Store, _: &mut OwnerPieces| {
+        step_aside.cancel();
+        Ok(())
+    };
+    app.pieces(asked).await
 }
 
 fn how(params: RetryParams) -> Result<IngestOptions, ApiError> {

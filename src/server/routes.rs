@@ -95,6 +95,7 @@ routes! {
     get "/v1/export/entries" READ, HistoryParams, PIECES, owner::entries, "The rows of an export of entries";
     get "/v1/export/sessions" READ, SessionsParams, PIECES, owner::sessions, "The rows of an export of stays";
     get "/v1/replay" READ, ReplayParams, PIECES, owner::replay, "The log as the lines of a feed";
+    post "/v1/step-aside" ADMIN, NoParams, PIECES, owner::step_aside, "Closes the store for a moment, so that another process can have it";
     post "/v1/rejects/retry" INGEST, RetryParams, PIECES, owner::retry, "Takes the rejects in again";
 }
 

@@ -286,3 +286,39 @@ fn what_cannot_be_served_is_said() {
     }
     assert!(!folder.path("store").exists(), "nothing was made");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_steps_aside_for_who_forgets_somebody_and_goes_on() {
+    let folder = folder!();
+    let server = Running::start(&folder, &[]);
+    let post = async |user: &str| {
+        let line = support::server::join("room", user, 1_000);
+        let path = "/v1/events?observer=o";
+        server.get(path, Some(&line)).await.expect(200);
+    };
+    post("lily").await;
+    post("tony").await;
+    let command = folder.program(&["forget", "--user", "lily"]);
+    let forgotten = tokio::task::spawn_blocking(move || support::program::run(command));
+    let forgotten = forgotten.await.unwrap().ok();
+    assert!(
+        forgotten.err.contains("stands for the user now"),
+        "{forgotten:?}"
+    );
+    let history = server.get("/v1/history", None).await.expect(200).body;
+    assert!(
+        !history.contains("lily") && history.contains("tony"),
+        "{history}"
+    );
+    post("lily").await;
+    let who = server.get("/v1/who?channel=room", None).await.expect(200);
+    let who = who.json();
+    let here = who["topics"][0]["publishers"].as_array().unwrap();
+    assert_eq!(here.len(), 3);
+    let (status, said) = server.stop(&folder);
+    assert_eq!(status, Some(0), "{said:?}");
+    assert!(
+        said.iter().any(|line| line.contains("stepping aside")),
+        "{said:?}"
+    );
+}

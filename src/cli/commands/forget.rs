@@ -8,6 +8,12 @@ use crate::cli::progress::say;
 use crate::cli::text::{count, many};
 use clap::Args;
 use std::path::Path;
+use std::time::Duration;
+#[cfg(feature = "client")]
+use {
+    crate::cli::answers::unanswered_by_owner, crate::client::remote::ServerClient, crate::limits,
+    crate::store::StoreError,
+};
 
 /// `forget`.
 #[derive(Debug, Args)]
@@ -17,7 +23,8 @@ use std::path::Path;
   rollbook --data ./rolls forget --user lily --channel studio-7
 ", after_help = "The user's name, connections, metadata, reasons and ids go from all files of the store, for good; when somebody \
 came and went remains, under a stand-in, and every answer about others. What this command cannot reach still has them: earlier \
-backups, exports, files that were ingested, and the free room of the disk.")]
+backups, exports, files that were ingested, and the free room of the disk. A server that has the store open closes it \
+for so long, and its clients wait.")]
 pub struct ForgetArgs {
     /// Who is forgotten
     #[arg(long, value_name = "USER", allow_hyphen_values = true)]
@@ -31,8 +38,21 @@ pub struct ForgetArgs {
 }
 
 pub(in crate::cli) fn run(data: &Path, args: &ForgetArgs) -> Result<(), Failure> {
-    let channel = args.channel.as_deref();
-    let forgotten = forget(data, &args.user, channel, now(), args.dry_run);
+    let ask = |patience| {
+        let whom = (args.user.as_str(), args.channel.as_deref());
+        forget(data, whom, now(), args.dry_run, patience)
+    };
+    let forgotten = match ask(Duration::ZERO) {
+        #[cfg(feature = "client")]
+        Err(ForgetError::Store(StoreError::InUse { .. })) => {
+            step_aside(data)?;
+            // It closes its connections first.
+            ask(Duration::from_millis(
+                limits::STOP_MS_MAX + limits::STEP_ASIDE_MS,
+            ))
+        }
+        forgotten => forgotten,
+    };
     let forgotten = forgotten.map_err(|error| not_forgotten(data, error))?;
     if !forgotten.is_known {
         let what = format!("the log has nothing of the user \"{}\"", args.user);
@@ -49,6 +69,17 @@ pub(in crate::cli) fn run(data: &Path, args: &ForgetArgs) -> Result<(), Failure>
         say("earlier backups still have this user: make a new one, and remove them");
     }
     Ok(())
+}
+
+/// Asks the server that has the store open to leave it for a moment.
+#[cfg(feature = "client")]
+fn step_aside(data: &Path) -> Result<(), Failure> {
+    let Some(owner) = ServerClient::owner_of(data) else {
+        return Ok(());
+    };
+    owner
+        .step_aside()
+        .map_err(|error| unanswered_by_owner(data, error))
 }
 
 /// What went, in a sentence.

@@ -6,19 +6,21 @@ use super::{failure, notify};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupt;
 use crate::cli::progress::say;
+use crate::limits;
 use crate::server::auth::{KeyError, Secret, TokenVerifier};
 use crate::server::tls::{Tls, TlsError};
 use crate::server::{Config, Listener, PageOrigin, serve, socket};
-use crate::store::Store;
+use crate::store::{FolderState, Store, look};
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// Who may come in, and how.
 #[derive(Debug, Clone, Args)]
@@ -57,6 +59,8 @@ pub struct Listening {
 
 /// How long shutdown waits for work that still runs in the pool.
 const LEAVE: Duration = Duration::from_secs(1);
+/// The time between two looks at a store that was left to another process.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl ListenArgs {
     /// Prepares to listen at `address`, which the user gave with `option`.
@@ -166,72 +170,174 @@ impl ListenArgs {
     }
 }
 
+/// A store, and how it is served.
+pub type Opened = (Store, Config);
+
+/// Why a store is not served any longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServeEnd {
+    /// A signal asks the process to stop.
+    Stop,
+    /// The owner needs the store for a moment.
+    StepAside,
+}
+
 impl Listening {
-    /// Serves until a signal asks the process to stop, then closes the store.
+    /// Serves until a signal asks the process to stop, then closes the store. When the owner needs the store alone for a moment, it
+    /// is closed, left to the other process, and opened again; clients that connect meanwhile wait.
     ///
     /// # Errors
     /// When the address cannot be opened, or the log can no longer be read or written.
-    pub fn serve(self, data: &Path, store: Store, config: Config) -> Result<(), Failure> {
+    pub fn serve(
+        self,
+        data: &Path,
+        open: &mut dyn FnMut() -> Result<Opened, Failure>,
+    ) -> Result<(), Failure> {
         more_files();
-        let store = Arc::new(store);
+        let mut opened = open()?;
+        let runtime = Runtime::new().map_err(|error| failed("the runtime", &error))?;
+        let mut signals = runtime.block_on(async { StopSignals::new() })?;
+        let listener = runtime.block_on(self.bind())?;
+        loop {
+            let (store, config) = opened;
+            let store = Arc::new(store);
+            let round = self.round(data, (&store, config), &listener, &mut signals);
+            match runtime.block_on(round) {
+                Ok(ServeEnd::StepAside) => {}
+                Ok(ServeEnd::Stop) => return closed(data, runtime, &store),
+                Err(error) => {
+                    // It is what the user can do something about.
+                    let _ = closed(data, runtime, &store);
+                    return Err(error);
+                }
+            }
+            let away = stepped_aside(data, store, &mut signals);
+            if runtime.block_on(away)? == ServeEnd::Stop {
+                return Ok(());
+            }
+            opened = open()?;
+        }
+    }
+
+    async fn bind(&self) -> Result<std::net::TcpListener, Failure> {
+        let hangup = listen_for(SignalKind::hangup())?;
+        let (tokens, tls) = (self.tokens.clone(), self.tls.clone());
+        // The task ends with the runtime.
+        tokio::spawn(self.doors.clone().read_at(hangup, tokens, tls));
+        let bound = TcpListener::bind(&*self.addresses).await;
+        bound
+            .and_then(TcpListener::into_std)
+            .map_err(|error| failed(&self.at, &error))
+    }
+
+    /// Serves an open store.
+    async fn round(
+        &self,
+        data: &Path,
+        (store, config): (&Arc<Store>, Config),
+        listener: &std::net::TcpListener,
+        signals: &mut StopSignals,
+    ) -> Result<ServeEnd, Failure> {
+        let step_aside = CancellationToken::new();
         let config = Config {
             tokens: self.tokens.clone(),
-            origins: self.origins,
+            origins: self.origins.clone(),
+            step_aside: config.play.is_none().then(|| step_aside.clone()),
             ..config
         };
-        let runtime = Runtime::new().map_err(|error| failed("the runtime", &error))?;
-        let served = runtime.block_on(async {
-            let shutdown = told_to_stop()?;
-            let hangup = listen_for(SignalKind::hangup())?;
-            let reading = self.doors.read_at(hangup, self.tokens, self.tls.clone());
-            // The task ends with the runtime.
-            tokio::spawn(reading);
-            let bound = TcpListener::bind(&*self.addresses).await;
-            let listener = bound.map_err(|error| failed(&self.at, &error))?;
-            let address = listener.local_addr();
-            let address = address.map_err(|error| failed(&self.at, &error))?;
-            // Without the owner's socket, the network can still be served.
-            let (owner, _file) = match socket::bind(data) {
-                Ok((listener, file)) => (Some(Listener::Unix(listener)), Some(file)),
-                Err(error) => {
-                    let dir = data.display();
-                    say(&format!("no owner's socket in {dir}: {error}"));
-                    (None, None)
-                }
-            };
-            if config.tokens.is_none() {
-                say(
-                    "no tokens are asked for, so only this machine is served; --auth-secret-file or --auth-public-key asks for them",
-                );
+        let again = listener.try_clone().and_then(TcpListener::from_std);
+        let listener = again.map_err(|error| failed(&self.at, &error))?;
+        let address = listener.local_addr();
+        let address = address.map_err(|error| failed(&self.at, &error))?;
+        // Without the owner's socket, the network can still be served.
+        let (owner, _file) = match socket::bind(data) {
+            Ok((listener, file)) => (Some(Listener::Unix(listener)), Some(file)),
+            Err(error) => {
+                let dir = data.display();
+                say(&format!("no owner's socket in {dir}: {error}"));
+                (None, None)
             }
-            let scheme = if self.tls.is_some() { "https" } else { "http" };
-            let (version, head, tokens) = (env!("CARGO_PKG_VERSION"), store.head(), config.tokens.is_some());
-            let folder = data.display();
-            tracing::info!(
-                event = "started",
-                version,
-                %folder,
-                head,
-                tokens,
-                "rollbook {version} serves the store in {folder}, whose last entry is {head}"
+        };
+        if config.tokens.is_none() {
+            say(
+                "no tokens are asked for, so only this machine is served; --auth-secret-file or --auth-public-key asks for them",
             );
-            tracing::info!(event = "listening", "listening on {scheme}://{address}");
-            notify::ready();
-            let listeners = [Listener::Tcp(listener, self.tls)].into_iter().chain(owner);
-            serve(Arc::clone(&store), listeners.collect(), config, shutdown)
-                .await
-                .map_err(|error| failure(data, error))
-        });
-        runtime.shutdown_timeout(LEAVE);
-        let closed = store.close();
-        served?;
-        if store.failure().is_none() && closed.is_ok() {
-            let head = store.head();
-            tracing::info!(event = "stopped", head, "stopped; the last entry is {head}");
         }
-        match store.failure() {
-            Some(reason) => Err(Failure::new(Exit::Failed, reason)),
-            None => closed.map_err(|error| failure(data, error)),
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let (version, head, tokens) = (
+            env!("CARGO_PKG_VERSION"),
+            store.head(),
+            config.tokens.is_some(),
+        );
+        let folder = data.display();
+        tracing::info!(
+            event = "started",
+            version,
+            %folder,
+            head,
+            tokens,
+            "rollbook {version} serves the store in {folder}, whose last entry is {head}"
+        );
+        tracing::info!(event = "listening", "listening on {scheme}://{address}");
+        notify::ready();
+        let mut end = ServeEnd::Stop;
+        let shutdown = async {
+            tokio::select! {
+                () = signals.heard() => {}
+                () = step_aside.cancelled() => {
+                    end = ServeEnd::StepAside;
+                    notify::reloading();
+                    tracing::info!(event = "stepping_aside", "the owner needs the store alone: stepping aside");
+                }
+            }
+        };
+        let tls = self.tls.clone();
+        let listeners = [Listener::Tcp(listener, tls)].into_iter().chain(owner);
+        serve(Arc::clone(store), listeners.collect(), config, shutdown)
+            .await
+            .map_err(|error| failure(data, error))?;
+        Ok(end)
+    }
+}
+
+/// Closes the store for good.
+fn closed(data: &Path, runtime: Runtime, store: &Store) -> Result<(), Failure> {
+    runtime.shutdown_timeout(LEAVE);
+    let closed = store.close();
+    if store.failure().is_none() && closed.is_ok() {
+        let head = store.head();
+        tracing::info!(event = "stopped", head, "stopped; the last entry is {head}");
+    }
+    match store.failure() {
+        Some(reason) => Err(Failure::new(Exit::Failed, reason)),
+        None => closed.map_err(|error| failure(data, error)),
+    }
+}
+
+/// Closes the store, leaves it to the process that has asked for it, and waits until that has left it again.
+async fn stepped_aside(
+    data: &Path,
+    store: Arc<Store>,
+    signals: &mut StopSignals,
+) -> Result<ServeEnd, Failure> {
+    store.close().map_err(|error| failure(data, error))?;
+    // What still runs in the pool reads it.
+    while Arc::strong_count(&store) > 1 {
+        tokio::time::sleep(LOOK).await;
+    }
+    drop(store);
+    let wanted_until = Instant::now() + Duration::from_millis(limits::STEP_ASIDE_MS);
+    let mut was_taken = false;
+    loop {
+        tokio::select! {
+            () = signals.heard() => return Ok(ServeEnd::Stop),
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        match look(data) {
+            Ok(FolderState::InUse(_)) => was_taken = true,
+            // What is wrong is said by the opening.
+            _ if was_taken || Instant::now() > wanted_until => return Ok(ServeEnd::StepAside),
+            _ => {}
         }
     }
 }
@@ -252,19 +358,28 @@ fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error| failed("signals", &error))
 }
 
-/// Returns a future that completes at the first SIGTERM or SIGINT.
-fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
-    interrupt::is_heard();
-    let (mut terminate, mut interrupt) = (
-        listen_for(SignalKind::terminate())?,
-        listen_for(SignalKind::interrupt())?,
-    );
-    Ok(async move {
+/// SIGTERM and SIGINT.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<StopSignals, Failure> {
+        interrupt::is_heard();
+        Ok(StopSignals {
+            terminate: listen_for(SignalKind::terminate())?,
+            interrupt: listen_for(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Completes at the first one.
+    async fn heard(&mut self) {
         let signal = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         };
         notify::stopping();
         tracing::info!(event = "stopping", signal, "{signal}: stopping");
-    })
+    }
 }

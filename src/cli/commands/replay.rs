@@ -277,14 +277,15 @@ impl ReplayArgs {
         }
         log_args::start(LogFormat::Text, verbose)?;
         let reception = self.doors.open("--serve", address)?;
-        let store = open_store(data)?;
-        if let Some(channel) = &filter.channel {
-            let known = store.expect_channel(channel);
-            known.map_err(|error| failure(data, error))?;
-        }
-        let play = Play::default().filter(filter).speed(self.speed);
-        let config = Config::default().play(play);
-        reception.serve(data, store, config)
+        reception.serve(data, &mut || {
+            let store = open_store(data)?;
+            if let Some(channel) = &filter.channel {
+                let known = store.expect_channel(channel);
+                known.map_err(|error| failure(data, error))?;
+            }
+            let play = Play::default().filter(filter.clone()).speed(self.speed);
+            Ok((store, Config::default().play(play)))
+        })
     }
 }
 

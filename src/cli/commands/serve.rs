@@ -69,16 +69,18 @@ pub(in crate::cli) fn run(
     log_args::start(args.log.log_format, verbose)?;
     let reception = args.doors.open("--listen", &args.listen)?;
     let metrics = Metrics::new();
-    let mut options = Options::default()
-        .durability(args.taking.durability())
-        .meter(Arc::<Metrics>::clone(&metrics));
-    options.retain_ms = args.retain.map(|age| age.0);
-    let store = Store::open(data, options);
-    let store = store.map_err(|error| failure(data, error))?;
-    caution(data, &store)?;
-    let config = Config::default()
-        .rules(args.taking.rules())
-        .settings(args.taking.settings())
-        .metrics(metrics);
-    reception.serve(data, store, config)
+    reception.serve(data, &mut || {
+        let mut options = Options::default()
+            .durability(args.taking.durability())
+            .meter(Arc::<Metrics>::clone(&metrics));
+        options.retain_ms = args.retain.map(|age| age.0);
+        let store = Store::open(data, options);
+        let store = store.map_err(|error| failure(data, error))?;
+        caution(data, &store)?;
+        let config = Config::default()
+            .rules(args.taking.rules())
+            .settings(args.taking.settings())
+            .metrics(Arc::clone(&metrics));
+        Ok((store, config))
+    })
 }

@@ -26,8 +26,10 @@ use crate::log::salts::Salts;
 use crate::log::{Forgotten, Record};
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::writer::Writer;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// Why nothing was forgotten. What was there is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -74,21 +76,21 @@ pub struct Forgetting {
 }
 
 impl Forgetting {
-    /// Makes the store in a folder again. Nobody else may have it open meanwhile.
+    /// Makes the store in a folder again. Nobody else may have it open meanwhile: waits up to `patience`.
     ///
     /// # Errors
     /// There is no store, it is in use, empty or damaged, or the folder cannot be written.
     pub fn begin(
         dir: &Path,
-        user: &str,
-        channel: Option<&str>,
+        (user, channel): (&str, Option<&str>),
         now: Millis,
+        patience: Duration,
     ) -> Result<Forgetting, ForgetError> {
         data_dir::expect(dir)?;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| StoreError::Randomness(error.to_string()))?;
         let eraser = Eraser::new(user, channel, key);
-        let stage = Stage::begin(dir)?;
+        let stage = Stage::begin(dir, patience)?;
         let manifest = data_dir::expect(dir)?;
         let engine = SledJournal::open(&dir.join("log"), Durability::Power)?;
         let id = engine.store_id()?;
@@ -145,12 +147,14 @@ impl Forgetting {
         })
     }
 
-    /// What was made, to be read only.
+    /// What was made. What is derived from the log is derived, so that the next one who opens it need not.
     ///
     /// # Errors
     /// It is no whole store.
     pub fn staged(&self) -> Result<Store, ForgetError> {
-        Ok(self.stage.opened()?)
+        let store = self.stage.opened()?;
+        Writer::start(&store.shared)?.finish();
+        Ok(store)
     }
 
     /// Puts what was made in the place of what is there. It must not be open any more.

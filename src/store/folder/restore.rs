@@ -17,6 +17,7 @@ use crate::store::hex::hex;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Values that are appended at a time.
 const VALUES_AT_ONCE: usize = 64;
@@ -76,7 +77,7 @@ impl Restoring {
     /// # Errors
     /// There is a store that is not to be replaced, or the folder is in use or cannot be written.
     pub fn begin(dir: &Path, replace: bool) -> Result<Restoring, RestoreError> {
-        let stage = Stage::begin(dir)?;
+        let stage = Stage::begin(dir, Duration::ZERO)?;
         if !replace && stage.replaces() {
             return Err(RestoreError::Exists(dir.to_owned()));
         }
@@ -205,17 +206,18 @@ impl Restoring {
             forgotten_at: None,
         };
         manifest.write(&self.stage.path)?;
-        self.stage
-            .opened()
-            .map_err(|error| match error.is_damage() {
-                true => RestoreError::Unsound {
-                    seq: 0,
-                    detail: error
-                        .to_string()
-                        .replace(&*self.stage.path.to_string_lossy(), ""),
-                },
-                false => error.into(),
-            })
+        let store = self.stage.opened();
+        let store = store.map_err(|error| match error.is_damage() {
+            true => RestoreError::Unsound {
+                seq: 0,
+                detail: error
+                    .to_string()
+                    .replace(&*self.stage.path.to_string_lossy(), ""),
+            },
+            false => error.into(),
+        })?;
+        store.shared.poison_with(&StoreError::ReadOnly);
+        Ok(store)
     }
 
     /// Puts what was made in the place of what is there. It must not be open any more.

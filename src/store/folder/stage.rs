@@ -21,11 +21,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty stage in a folder.
-    pub fn begin(dir: &Path) -> Result<Stage, StoreError> {
+    /// An empty stage in a folder. Waits up to `patience` for another process to close the store.
+    pub fn begin(dir: &Path, patience: Duration) -> Result<Stage, StoreError> {
         let io = |error| StoreError::io(dir, error);
         make_folder(dir).map_err(io)?;
-        let lock = lock(dir, Duration::ZERO)?;
+        let lock = lock(dir, patience)?;
         unfinished::end(dir).map_err(io)?;
         let path = dir.join(RESTORING);
         make_folder(&path).map_err(io)?;
@@ -41,13 +41,12 @@ impl Stage {
         PARTS.iter().any(|part| self.dir.join(part).exists())
     }
 
-    /// What was made, to be read only.
+    /// What was made.
     pub fn opened(&self) -> Result<Store, StoreError> {
         let data_dir = DataDir::open(&self.path, false, Duration::ZERO)?;
         let options = Options::default().create(false);
         // Connections that were up in it stay so: nothing is recorded here.
         let (store, _) = Store::open_data_dir(data_dir, options)?;
-        store.shared.poison_with(&StoreError::ReadOnly);
         Ok(store)
     }
 
