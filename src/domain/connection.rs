@@ -5,6 +5,9 @@
 //! continue after its last durable line, and then it was never away. Any other message of the observer about a
 //! channel makes the loss final in that channel.
 //!
+//! Where a damaged log was repaired, entries are missing: what an observer reported then is not known. That is final, and ends
+//! its connection, its link and its lists alike.
+//!
 //! An observer has one connection at a time. A new feed that comes up while another is up
 //! replaces it, so the other connection is lost.
 
@@ -44,6 +47,7 @@ impl DecideContext<'_> {
                 });
             }
             Connection::Lost | Connection::Restart | Connection::Closed => Vec::new(),
+            Connection::Missing => vec![self.goes_missing(known)],
         };
         if entries.is_empty() {
             Commit::Nothing
@@ -65,20 +69,51 @@ impl DecideContext<'_> {
     }
 
     fn goes_down(&self, seq: u64, what: Connection, known: Option<Connected>) -> Entry {
-        let observer = self.state.observers.get(&self.observer);
-        let proof = observer.and_then(|observer| observer.proof);
-        // A connection without a proof of its own is proven only for the moment when it came up.
-        let at = match (proof, known) {
-            (Some(proof), Some(known)) if proof.seq > known.since => proof.time,
-            (_, Some(known)) => known.at,
-            (proof, None) => proof.map_or(self.recorded_at, |proof| proof.time),
-        };
         let reason = match what {
             Connection::Restart => "restart",
             _ => "connection_lost",
         };
         let gaps = self.gap_changes(|name| self.gap_opened(name, false));
-        self.entry_of(seq, at, what, Some(reason), gaps)
+        self.entry_of(seq, self.proven_until(known), what, Some(reason), gaps)
+    }
+
+    fn goes_missing(&self, known: Option<Connected>) -> Entry {
+        let gaps = self.gap_changes(|name| self.gap_of_missing(name));
+        let (what, reason) = (Connection::Missing, Some("entries_missing"));
+        self.entry_of(self.seq, self.proven_until(known), what, reason, gaps)
+    }
+
+    /// Until when the observer is proven to have been there, if it is gone now.
+    fn proven_until(&self, known: Option<Connected>) -> Millis {
+        let observer = self.state.observers.get(&self.observer);
+        let proof = observer.and_then(|observer| observer.proof);
+        // A connection without a proof of its own is proven only for the moment when it came up.
+        match (proof, known) {
+            (Some(proof), Some(known)) if proof.seq > known.since => proof.time,
+            (_, Some(known)) => known.at,
+            (proof, None) => proof.map_or(self.recorded_at, |proof| proof.time),
+        }
+    }
+
+    /// The gap of a channel of which entries are missing, unless another observer still watches it. What was lost took effect
+    /// no earlier than the last message about the channel itself; messages about other channels prove nothing here. A gap
+    /// that is open already begins there, too.
+    fn gap_of_missing(&self, name: NameId) -> Option<GapChange> {
+        let channel = self.state.channels.get(&name)?;
+        let watching = &channel.watching;
+        let spoken_of = (channel.effective_seq > 0).then_some(channel.effective_at);
+        let at = watching.heard_at.or(spoken_of)?;
+        let gap = match watching.open_gap {
+            Some(open) => (at < open.from).then_some(open.gap)?,
+            None if watching.another_is_up(self.observer) => return None,
+            None => watching.gaps + 1,
+        };
+        Some(GapChange {
+            channel: name,
+            gap,
+            at,
+            opens: true,
+        })
     }
 
     fn entry_of(
@@ -145,11 +180,14 @@ impl State {
                 lost: true,
                 ..observer.connection.unwrap_or(fresh)
             }),
-            Connection::Closed => None,
+            Connection::Closed | Connection::Missing => None,
         };
         self.connected += u64::from(observer.is_connected());
-        if what == Connection::Up {
-            observer.up_at = observer.linked.then_some(entry.seq);
+        match what {
+            Connection::Up => observer.up_at = observer.linked.then_some(entry.seq),
+            // Live events from here on hold against snapshots of channels that are new then.
+            Connection::Missing => observer.up_at = observer.up_at.map(|_| entry.seq),
+            _ => {}
         }
         let channels: Vec<NameId> = observer.channels.keys().copied().collect();
         for &name in &channels {
@@ -179,6 +217,7 @@ impl State {
                     // A feed without link lines has no such hold.
                     watch.hold = observer.linked.then_some(entry.seq);
                 }
+                Connection::Missing => channel.watching.lose_sight(entry.observer, entry.seq),
                 // A link that the source reported as down stays down until the source reports otherwise.
                 _ => {}
             }

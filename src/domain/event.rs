@@ -242,15 +242,19 @@ pub enum Connection {
     Restart,
     /// It ended in order: nothing was lost, and there is nothing to record. It makes no entry.
     Closed,
+    /// What was recorded of the observer from here on, over whatever connection or file, was lost from a damaged log. So
+    /// nothing is known of its link, of its connection and of its lists.
+    Missing,
 }
 
 impl Connection {
-    const ALL: [Connection; 5] = [
+    const ALL: [Connection; 6] = [
         Connection::Up,
         Connection::Resumed,
         Connection::Lost,
         Connection::Restart,
         Connection::Closed,
+        Connection::Missing,
     ];
 
     /// The word for it, where a log is replayed.
@@ -262,6 +266,7 @@ impl Connection {
             Connection::Lost => "lost",
             Connection::Restart => "restart",
             Connection::Closed => "closed",
+            Connection::Missing => "missing",
         }
     }
 
@@ -274,7 +279,10 @@ impl Connection {
     /// Whether the connection is lost by it.
     #[must_use]
     pub fn is_loss(self) -> bool {
-        matches!(self, Connection::Lost | Connection::Restart)
+        matches!(
+            self,
+            Connection::Lost | Connection::Restart | Connection::Missing
+        )
     }
 }
 

@@ -142,6 +142,17 @@ impl ChannelGaps {
 
     /// Adds a gap that was reported. It includes the loose changes that were inferred in it before the report.
     fn open(&mut self, gap: u32, from: Millis, evidence: GapReport) {
+        if let Some(found) = self.of(gap).filter(|found| found.to.is_none()) {
+            // Entries of it are missing: it began earlier than was known.
+            let known = std::mem::replace(&mut found.from, from);
+            let more = found
+                .before
+                .iter()
+                .filter(|it| (from..known).contains(&it.at));
+            let more: Vec<GapMember> = more.map(|loose| loose.member.clone()).collect();
+            found.changes.splice(..0, more);
+            return;
+        }
         let before = std::mem::take(&mut self.loose);
         let within = before.iter().filter(|loose| loose.at >= from);
         let changes = within.map(|loose| loose.member.clone()).collect();

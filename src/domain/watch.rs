@@ -285,6 +285,18 @@ impl ChannelWatches {
         }
     }
 
+    /// Forgets what an observer's link and lists are, at the entry `seq`: what it reported from there on is missing.
+    pub(crate) fn lose_sight(&mut self, observer: NameId, seq: u64) {
+        self.settle(observer);
+        let mut watches = self.watches.iter_mut();
+        if let Some(watch) = watches.find(|watch| watch.observer == observer) {
+            watch.own_list = None;
+            watch.reports = watch.reports.as_ref().map(|_| Box::default());
+            let ended = watch.go_down();
+            self.break_off(ended, seq);
+        }
+    }
+
     /// Applies a stale snapshot. Its end also discards its pages. If it is newer than all earlier messages of its own
     /// observer, another observer's snapshot made it stale. Then something may have been missed before it, and what
     /// it shows is not in the roster: its observer proves nothing until its next snapshot.

@@ -177,7 +177,9 @@ impl Store {
         let (state, names) = (&end.state, &end.names);
         let of_channel = state.channel(name);
         if let Some(open) = of_channel.and_then(|channel| channel.watching().open_gap()) {
-            later.gaps.entry(open.gap).or_insert((open.from, None)).0 = open.from;
+            // A later entry may have moved its begin further back.
+            let known = later.gaps.entry(open.gap).or_insert((open.from, None));
+            known.0 = known.0.min(open.from);
         }
         let gap_from = later.gap_from();
         let coverage = match coverage_answer(state.coverage(name)) {

@@ -15,7 +15,7 @@ use bincode::{Decode, Encode};
 
 numbered!(LinkState, "state of a link": Up = 0, UpWithDifferences = 1, Synced = 2, Down = 3);
 numbered!(Service, "service": All or TopicsAndPresence = 0, Topics = 1, Presence = 2, Other = 3);
-numbered!(Connection, "state of a connection": Up = 0, Resumed = 1, Lost = 2, Restart = 3, Closed = 4);
+numbered!(Connection, "state of a connection": Up = 0, Resumed = 1, Lost = 2, Restart = 3, Closed = 4, Missing = 5);
 
 /// A link whose state is up or down, and whose service is all or other. Another one has both after the body.
 #[derive(Debug, Encode, Decode)]
