@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | [`archive`] | a backup as one stream |
 //! | [`block`] | sealed blocks: frames of the past, column by column |
+//! | [`carve`] | finds frames and blocks in raw files, without the engine |
 //! | [`codec`] | the payload of a frame; the only module that names bincode |
 //! | [`frame`] | header, parts, checksums, compression |
 //! | [`chain`], [`salts`] | the chain over the log's content, and the salts of the strings in it |
@@ -28,6 +29,7 @@
 
 pub mod archive;
 pub mod block;
+pub mod carve;
 pub mod chain;
 pub mod codec;
 pub mod digest;

@@ -41,6 +41,22 @@ impl Log {
     /// # Errors
     /// The engine failed, or something is missing between the base, the blocks and what the engine holds.
     pub fn open(engine: Box<dyn Engine>, blocks: Blocks) -> Result<Log, ReadError> {
+        Log::open_as(engine, blocks, true)
+    }
+
+    /// The same for a log that is being repaired: it may end with the last block, or with the base.
+    ///
+    /// # Errors
+    /// Those of [`open`](Log::open).
+    pub(crate) fn open_to_continue(
+        engine: Box<dyn Engine>,
+        blocks: Blocks,
+    ) -> Result<Log, ReadError> {
+        Log::open_as(engine, blocks, false)
+    }
+
+    /// `ended`: it has the last frame, which is never sealed.
+    fn open_as(engine: Box<dyn Engine>, blocks: Blocks, ended: bool) -> Result<Log, ReadError> {
         drop_unfinished(&*engine)?;
         let log = Log { engine, blocks };
         let begin = log.blocks.begin();
@@ -71,6 +87,9 @@ impl Log {
             return Err(missing("entries behind it are missing").into());
         }
         let Some(first) = log.engine.get(position)? else {
+            if !ended && log.engine.head() < position {
+                return Ok(log);
+            }
             return Err(missing("the frame behind it is missing").into());
         };
         // A damaged frame is found when it is read.

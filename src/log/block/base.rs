@@ -103,6 +103,12 @@ impl BaseObject {
         Ok(Some(bytes))
     }
 
+    /// The object as it is stored.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// What is known at the base.
     ///
     /// # Errors

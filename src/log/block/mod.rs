@@ -15,6 +15,7 @@
 //! | `states` | the states of a block's channels at its begin |
 //! | `erase` | a block without the strings of a person who is to be forgotten |
 //! | `catalogue` | all blocks of a log, with their headers in memory |
+//! | `whole` | a block of which all bytes are at hand |
 //! | `base` | the object that stands for what was pruned |
 //!
 //! **Invariant:** a block says exactly what its frames say: the same records, in the same order, with the same salts, so
@@ -32,6 +33,7 @@ mod plain_frame;
 mod reach;
 mod sort;
 mod states;
+mod whole;
 
 pub use base::BaseObject;
 pub use catalogue::Blocks;
@@ -39,3 +41,4 @@ pub use envelope::BlockError;
 pub use merge::BlockBuilder;
 pub use object::Block;
 pub use states::{ChannelStateParts, StartStates};
+pub(super) use whole::WholeBlock;

@@ -34,6 +34,15 @@ fn read(file: &File) -> io::Result<u64> {
     Ok(position().unwrap_or(0))
 }
 
+/// The position up to which the log in a folder was synced, as far as its files tell; `None`: neither does. Nothing is changed.
+pub(crate) fn synced(folder: &Path) -> Option<u64> {
+    let known = FILES.iter().filter_map(|name| {
+        let file = File::open(folder.join(name)).ok()?;
+        read(&file).ok().filter(|&position| position > 0)
+    });
+    known.max()
+}
+
 impl Mark {
     /// Opens the mark in the log's folder, and creates an empty one if there is none. The higher position of the two
     /// files counts.

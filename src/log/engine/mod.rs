@@ -17,7 +17,7 @@
 
 pub mod fault;
 pub(crate) mod files;
-mod mark;
+pub(crate) mod mark;
 pub mod memory;
 pub mod objects;
 mod panics;

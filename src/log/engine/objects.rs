@@ -150,6 +150,20 @@ impl FolderObjects {
         sync_folder(&self.folder)
     }
 
+    /// The objects in a folder, to be read only: nothing is created or removed.
+    #[must_use]
+    pub fn look(folder: &Path) -> Self {
+        FolderObjects {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// The name of an object's file.
+    #[must_use]
+    pub fn name(number: u64) -> String {
+        format!("{number:020}{ENDING}")
+    }
+
     fn path(&self, number: u64, ending: &str) -> PathBuf {
         self.folder.join(format!("{number:020}{ending}"))
     }
