@@ -77,6 +77,8 @@ pub use folder::look::{FolderState, look};
 pub use folder::migrate::{FORMAT, MigrationPlan, plan};
 #[doc(hidden)]
 pub use folder::restore::{RestoreError, Restoring};
+#[doc(hidden)]
+pub use folder::salvage::{DamagedFolder, KnownEnd};
 pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
@@ -94,6 +96,8 @@ pub use rejects::KeptRejects;
 pub use seal::{Compacted, SealedBlocks};
 pub use upkeep::Unsealed;
 pub use writer::pruner::{Pruned, Retained};
+#[doc(hidden)]
+pub use writer::rewriter::Rewriter;
 #[doc(hidden)]
 pub use writer::sealer::BlockSize;
 

@@ -67,6 +67,18 @@ impl Store {
         Store::assemble(log, key, Some(data_dir), options)
     }
 
+    /// Opens the log of a folder that is being repaired, to continue it: it may end with a block, or with its base.
+    pub(super) fn open_to_continue(
+        data_dir: DataDir,
+        options: Options,
+    ) -> Result<Store, StoreError> {
+        let key = data_dir.manifest().key(&data_dir.dir)?;
+        let engine = SledJournal::open(&data_dir.log_dir(), options.durability)?;
+        let blocks = Blocks::open(Box::new(FolderObjects::open(&data_dir.blocks_dir())?))?;
+        let log = Log::open_to_continue(Box::new(engine), blocks)?;
+        Ok(Store::assemble(log, key, Some(data_dir), options)?.0)
+    }
+
     /// A store that lives in memory and is lost when it is dropped.
     ///
     /// # Errors
@@ -110,7 +122,8 @@ impl Store {
     ) -> Result<(Store, bool), StoreError> {
         let next = log.engine().head() + 1;
         let last = log.header_ending_before(next)?;
-        if last.is_none() && next > 1 {
+        let base = log.blocks().base().filter(|base| base.next == next);
+        if last.is_none() && next > 1 && base.is_none() {
             let detail = format!("the value at position {} is no end of a frame", next - 1);
             return Err(StoreError::Corrupt { seq: 0, detail });
         }
@@ -123,7 +136,10 @@ impl Store {
             )?;
         }
         let connected = last.as_ref().is_some_and(|header| header.connected);
-        let seq = last.map_or(0, |header| header.first_seq + header.entries - 1);
+        let seq = match (last, base) {
+            (Some(header), _) => header.first_seq + header.entries - 1,
+            (None, base) => base.map_or(0, |base| base.seq),
+        };
         let published = Mutex::new(Published { next, seq });
         let shared = StoreShared {
             log,

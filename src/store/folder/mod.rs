@@ -11,6 +11,7 @@
 //! | `compact` | rewrites the engine's files |
 //! | `stage` | a store that is made beside the one in the directory, and takes its place as a whole |
 //! | `restore`, `forget` | one that is made of backups; one without the strings of a person |
+//! | `salvage` | a folder that may be damaged in any way, to be read only |
 //! | `unfinished` | what a crash left of a command that replaces parts of the directory |
 //! | `copy_folder` | a private copy, for a store that cannot be written |
 
@@ -23,5 +24,6 @@ pub mod look;
 pub(in crate::store) mod manifest;
 pub(in crate::store) mod migrate;
 pub(in crate::store) mod restore;
+pub(in crate::store) mod salvage;
 mod stage;
 pub(in crate::store) mod unfinished;

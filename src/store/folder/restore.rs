@@ -1,16 +1,20 @@
 //! Makes a folder of backups again, beside what is there, and puts it in its place when it is whole.
 //! How it takes its place is in `stage`.
 
+use super::data_dir::DataDir;
 use super::identity::ID_BYTES;
 use super::manifest::{KnownHead, Manifest};
+use super::migrate::FORMAT;
+use super::salvage::DamagedFolder;
 use super::stage::Stage;
+use super::unfinished::RESTORING;
 use crate::log::archive::{
     ArchiveEnd, ArchiveError, ArchiveItem, ArchivePlace, ArchiveReader, ArchiveStart,
 };
 use crate::log::engine::objects::{FolderObjects, ObjectStore};
 use crate::log::engine::sled::SledJournal;
 use crate::log::engine::{Durability, Journal, JournalError};
-use crate::store::Store;
+use crate::store::{Options, Store};
 use crate::store::backup::Backup;
 use crate::store::error::StoreError;
 use crate::store::hex::hex;
@@ -29,6 +33,9 @@ pub enum RestoreError {
     /// There is a store, and it is not to be replaced.
     #[error("there is a store in {} already", .0.display())]
     Exists(PathBuf),
+    /// There is something in the folder.
+    #[error("{} is not empty", .0.display())]
+    NotEmpty(PathBuf),
     /// No backup was given.
     #[error("there is nothing to restore")]
     Nothing,
@@ -172,22 +179,8 @@ impl Restoring {
     /// # Errors
     /// No backup was taken, it cannot be written, or it is no whole store.
     pub fn staged(&mut self) -> Result<Store, RestoreError> {
-        let (start, end) = self.last.as_ref().ok_or(RestoreError::Nothing)?;
-        let engine = match self.engine.take() {
-            Some(engine) => engine,
-            None => {
-                let engine = SledJournal::open(&self.stage.path.join("log"), Durability::None)?;
-                engine.begin_at(end.place.position.saturating_add(1))?;
-                engine
-            }
-        };
-        // Another id: what is recorded from now on is another history than that of the store that was backed up, and no backup
-        // of the one may continue one of the other.
-        let mut id = [0; ID_BYTES];
-        getrandom::fill(&mut id).map_err(|error| StoreError::Randomness(error.to_string()))?;
-        engine.set_store_id(&id)?;
-        engine.close()?;
-        drop(engine);
+        let (start, end) = self.last.clone().ok_or(RestoreError::Nothing)?;
+        let id = self.close_engine(end.place.position.saturating_add(1))?;
         let ArchivePlace {
             seq,
             position,
@@ -195,7 +188,7 @@ impl Restoring {
         } = end.place;
         let manifest = Manifest {
             format: start.format,
-            digest_key: start.digest_key.clone(),
+            digest_key: start.digest_key,
             created_at: start.created_at,
             store_id: Some(hex(&id)),
             head: (position > 0).then(|| KnownHead {
@@ -227,5 +220,85 @@ impl Restoring {
     pub fn take_place(self) -> Result<(), RestoreError> {
         drop(self.engine);
         self.stage.take_place()?.map_err(RestoreError::Unsettled)
+    }
+}
+
+/// For a repair: what can be taken as it is, and then a store that is written on.
+impl Restoring {
+    /// Begins to make a store in a folder that is empty or missing.
+    ///
+    /// # Errors
+    /// There is something in the folder, or it cannot be written.
+    pub fn begin_empty(dir: &Path) -> Result<Restoring, RestoreError> {
+        // What an interrupted attempt left is no content.
+        let left = [RESTORING, "lock"];
+        let mut items = fs::read_dir(dir).into_iter().flatten().flatten();
+        if items.any(|item| !left.iter().any(|name| item.file_name() == *name)) {
+            return Err(RestoreError::NotEmpty(dir.to_owned()));
+        }
+        Restoring::begin(dir, false)
+    }
+
+    /// Takes the base or a block. They come before values.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn take_object(&mut self, number: u64, bytes: &[u8]) -> Result<(), RestoreError> {
+        Ok(self.objects.put(number, bytes)?)
+    }
+
+    /// Takes the value at a position; the next one stands behind it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn take_value(&mut self, position: u64, bytes: Vec<u8>) -> Result<(), RestoreError> {
+        self.value(position, bytes)
+    }
+
+    /// Opens what was taken as a store, to be written on; nobody waits for it to be durable before the end. `next` is the position
+    /// behind what was taken. Where the damaged folder has no card, it gets a new key.
+    ///
+    /// # Errors
+    /// It cannot be written, or what was taken is no log.
+    pub fn taken(&mut self, next: u64, of: &DamagedFolder) -> Result<Store, RestoreError> {
+        self.append()?;
+        let id = self.close_engine(next)?;
+        let known = of.manifest();
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| StoreError::Randomness(error.to_string()))?;
+        let created_at = (Options::default().clock)();
+        let manifest = Manifest {
+            format: FORMAT,
+            digest_key: known.map_or_else(|| hex(&key), |known| known.digest_key.clone()),
+            created_at: known.map_or(created_at, |known| known.created_at),
+            store_id: Some(hex(&id)),
+            head: None,
+            forgotten_at: None,
+        };
+        manifest.write(&self.stage.path)?;
+        let data_dir = DataDir::open(&self.stage.path, false, Duration::ZERO)?;
+        let options = Options::default()
+            .create(false)
+            .durability(Durability::None);
+        Ok(Store::open_to_continue(data_dir, options)?)
+    }
+
+    /// Ends the engine's part of what was taken, and gives it an id of its own.
+    fn close_engine(&mut self, next: u64) -> Result<[u8; ID_BYTES], RestoreError> {
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => {
+                let engine = SledJournal::open(&self.stage.path.join("log"), Durability::None)?;
+                engine.begin_at(next)?;
+                engine
+            }
+        };
+        // Another id: what is recorded from now on is another history than that of the store that was backed up, and no backup
+        // of the one may continue one of the other.
+        let mut id = [0; ID_BYTES];
+        getrandom::fill(&mut id).map_err(|error| StoreError::Randomness(error.to_string()))?;
+        engine.set_store_id(&id)?;
+        engine.close()?;
+        Ok(id)
     }
 }

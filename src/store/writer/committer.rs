@@ -121,7 +121,7 @@ impl Committer {
     }
 
     /// Appends all batches, syncs once, and publishes.
-    fn write(&mut self, all: &mut [DecidedBatch]) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, all: &mut [DecidedBatch]) -> Result<(), StoreError> {
         let mut checkpoint: Option<Checkpoint> = None;
         for decided in all {
             self.append(decided)?;

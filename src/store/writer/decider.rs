@@ -37,14 +37,14 @@ use super::committer::{CommitQueue, DecidedBatch, NewNames};
 /// Decides about the lines of all batches.
 pub(in crate::store) struct Decider {
     shared: Arc<StoreShared>,
-    cursor: StateCursor,
+    pub(super) cursor: StateCursor,
     retries: Retries,
     digests: Digests,
     frontiers: Frontiers,
     clock: Clock,
     /// The time of recording of the batch that is being taken: its lines came together.
     now: Millis,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     /// Ranges of records; each range must be in one frame.
     together: Vec<Range<usize>>,
     waiting: usize,
@@ -191,7 +191,7 @@ impl Decider {
         }
     }
 
-    fn connection(
+    pub(super) fn connection(
         &mut self,
         observer: &str,
         what: Connection,
@@ -252,7 +252,7 @@ impl Decider {
     }
 
     /// Decides about an event and applies what follows; `line` is its line. Returns the seq of its first entry.
-    fn decided(
+    pub(super) fn decided(
         &mut self,
         event: &Event<'_>,
         line: Option<&FeedLine<'_>>,
@@ -406,7 +406,7 @@ impl Decider {
         self.keep(kept);
     }
 
-    fn keep(&mut self, reject: Option<Reject>) {
+    pub(super) fn keep(&mut self, reject: Option<Reject>) {
         if let Some(reject) = reject {
             self.cursor.bookkeeping.count_reject(&reject);
             self.records.push(Record::Reject(reject));
@@ -414,7 +414,11 @@ impl Decider {
     }
 
     /// The batch of everything decided since the last call, with a checkpoint if one is due.
-    fn send_decided(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> DecidedBatch {
+    pub(super) fn send_decided(
+        &mut self,
+        replies: Vec<(Reply, Receipt)>,
+        last: bool,
+    ) -> DecidedBatch {
         self.waiting = 0;
         let still = self.cursor.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);

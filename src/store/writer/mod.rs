@@ -19,6 +19,7 @@
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
 //! | `digests` | the roster digests of snapshot entries |
 //! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
+//! | `rewriter` | decides and commits in the caller's thread, for a repair |
 //! | `reject_quota` | how many rejected lines of a source are kept |
 
 mod clamped;
@@ -31,6 +32,7 @@ pub(in crate::store) mod pruner;
 mod recovery;
 mod reject_quota;
 pub(in crate::store) mod retries;
+pub(in crate::store) mod rewriter;
 pub(in crate::store) mod sealed_state;
 pub(in crate::store) mod sealer;
 
