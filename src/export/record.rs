@@ -10,6 +10,7 @@ use crate::query::answer::{
     Session, Stats, Time, UserStats, Verified, Who,
 };
 use crate::query::calendar::Zone;
+use crate::query::repaired::Repaired;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
@@ -328,5 +329,6 @@ rows_of_fields! {
     RejectAnswer => REJECTS,
     IngestSummary => INGEST,
     Verified => VERIFY,
+    Repaired => REPAIR,
     SchemaRow => SCHEMA,
 }

@@ -288,6 +288,16 @@ tables! {
         commits integer: "commits read";
         problems json: "what is wrong: seq, kind, detail";
     }
+    REPAIR "verify --repair" "one run" {
+        ok boolean: "nothing is missing";
+        entries integer: "entries of the new store";
+        same_up_to integer: "the last entry up to which the new store is as the damaged one was";
+        redecided integer: "entries behind it, which were decided again";
+        missing json: "what is missing: first_seq, last_seq, recorded_from, recorded_to, channels, behind";
+        unreadable json: "parts of files: file, from_byte, to_byte, what";
+        left_out json: "entries that rest on what is missing: first_seq, last_seq, why";
+        weakened integer: "snapshots that were taken in part";
+    }
     SIMULATE "simulate" "a mix of weak-network workloads" {
         mix text: "the mix";
         seeds integer: "worlds that were simulated";

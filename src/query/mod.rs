@@ -12,6 +12,7 @@
 //! | `channels` | the channels of the store |
 //! | `rejects` | the rejected lines |
 //! | `answer` | the answers: their JSON |
+//! | `repaired` | the answer of a repair |
 //! | `params` | the parameters of a query, as the HTTP interface names them |
 //! | `owner` | answers for the store's owner only, line by line |
 //! | `retention` | questions about what was pruned |
@@ -34,6 +35,7 @@ pub mod owner;
 pub mod params;
 mod people;
 mod rejects;
+pub mod repaired;
 mod retention;
 mod series;
 mod sessions;

@@ -5,6 +5,7 @@
 mod damaged;
 mod exchanged;
 mod ingest;
+mod repair;
 #[cfg(all(feature = "client", feature = "server", target_os = "linux"))]
 mod serve;
 #[cfg(all(feature = "client", feature = "server", target_os = "linux"))]

@@ -1,7 +1,7 @@
-//! `verify`: checks that the log is intact.
+//! `verify`: checks that the log is intact; with `--repair`, makes a new store of what is whole in a damaged one.
 
 use super::failure;
-use crate::care::VerifyDepth;
+use crate::care::{self, RestoreError, VerifyDepth};
 use crate::cli::answers::{Found, find, open};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -10,9 +10,9 @@ use crate::cli::output::Output;
 use crate::cli::progress::FileProgress;
 use crate::cli::tables;
 use crate::query::answer::Verified;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(feature = "client")]
 use crate::cli::answers::unanswered_by_owner;
@@ -24,11 +24,17 @@ use crate::query::params::VerifyParams;
 #[command(help_template = HELP, before_help = "Examples:
   rollbook verify
   rollbook verify --deep && echo whole
-")]
+  rollbook --data damaged verify --repair repaired      what is whole goes into a new store, what is missing is declared
+", after_help = "--repair looks for frames and blocks in the raw files, so it works where the store cannot be opened any more. \
+It changes nothing there. Where entries are missing, the new store has entries that say so: each channel is blind from there \
+until a snapshot shows who is in it. Exit status 0: nothing is missing; 5: something is, and the new store has the rest.")]
 pub struct VerifyArgs {
     /// Decide everything again from what was observed, and compare
     #[arg(long)]
     pub deep: bool,
+    /// Make a new store, in this empty or missing folder, of all that is whole in the raw files
+    #[arg(long, value_name = "DIR", conflicts_with = "deep")]
+    pub repair: Option<PathBuf>,
 }
 
 pub(in crate::cli) fn run(
@@ -36,6 +42,9 @@ pub(in crate::cli) fn run(
     args: &VerifyArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
+    if let Some(dir) = &args.repair {
+        return repair_into(data, dir, output);
+    }
     let damaged = || {
         let what = format!("the log in {} is damaged", data.display());
         Failure::new(Exit::Corrupt, what)
@@ -58,6 +67,44 @@ pub(in crate::cli) fn run(
         return Ok(());
     }
     Err(damaged())
+}
+
+/// Makes a new store, and says what is missing in it.
+fn repair_into(data: &Path, dir: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
+    let mut progress = FileProgress::start(None);
+    let repaired = care::repair(data, dir, |entries| progress.at(0, entries));
+    progress.finish();
+    let repaired = repaired.map_err(|error| unrepaired(data, dir, error))?;
+    output.one(&repaired, tables::repair)?;
+    if repaired.ok {
+        return Ok(());
+    }
+    let what = format!(
+        "entries are missing; {} has all that was whole, and says what is not",
+        dir.display()
+    );
+    Err(Failure::new(Exit::Corrupt, what)
+        .hint("keep the damaged folder as it is; a backup may have more"))
+}
+
+fn unrepaired(data: &Path, dir: &Path, error: RestoreError) -> Failure {
+    let what = format!("nothing was repaired: {error}");
+    match error {
+        RestoreError::Store(
+            error @ (StoreError::InUse { .. }
+            | StoreError::NoSuchStore(_)
+            | StoreError::NotAFolder(_)),
+        ) => failure(data, error),
+        RestoreError::NotEmpty(_) | RestoreError::Exists(_) => {
+            Failure::new(Exit::Failed, what).hint("name a folder that does not exist yet")
+        }
+        RestoreError::Unsound { .. } => Failure::new(Exit::Corrupt, what),
+        RestoreError::Unsettled(_) => {
+            let what = format!("{}: {error}", dir.display());
+            Failure::new(Exit::Failed, what)
+        }
+        _ => Failure::new(Exit::Failed, what),
+    }
 }
 
 impl VerifyArgs {

@@ -9,6 +9,7 @@ mod history;
 mod lists;
 mod missed;
 mod people;
+mod repair;
 mod schema;
 #[cfg(feature = "server")]
 mod settings;
@@ -23,6 +24,7 @@ pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};
 pub use missed::MissedTable;
 pub use people::{AttendanceTable, UsersTable};
+pub use repair::repair;
 pub use schema::SchemaTable;
 #[cfg(feature = "server")]
 pub use settings::SettingsTable;

@@ -188,6 +188,15 @@ pub fn carve(sources: CarveSources) -> io::Result<Carving> {
 }
 
 impl Carving {
+    /// Whether there is no trace of any frame or block.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.base.is_none()
+            && self.pieces.is_empty()
+            && self.faults.is_empty()
+            && self.broken.is_empty()
+    }
+
     /// Adds the blocks that are whole to the candidates. Returns whether entries were pruned.
     fn objects(&mut self, candidates: &mut Vec<CarvedPiece>) -> bool {
         let folder = self.sources.objects.clone();
