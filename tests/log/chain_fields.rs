@@ -265,6 +265,9 @@ fn the_chain_covers_every_field_of_links_and_tokens() {
             ("connection restart", |e, _| {
                 link(e).connection = Some(Connection::Restart)
             }),
+            ("connection missing", |e, _| {
+                link(e).connection = Some(Connection::Missing)
+            }),
         ],
     );
     let plain = TokenChange {

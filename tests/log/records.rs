@@ -255,6 +255,7 @@ fn connection() -> impl Strategy<Value = Connection> {
             Connection::Lost,
             Connection::Restart,
             Connection::Closed,
+            Connection::Missing,
         ][..],
     )
 }

@@ -15,7 +15,7 @@ use rollbook_support as support;
 use std::sync::Arc;
 use told::{clock, coverage, entries, gaps_of, missed, ms, roster, sure, told, window, windows};
 
-/// Ingests a feed in which `^up`, `^resumed`, `^lost`, `^restart` and `^closed` stand for events of a connection:
+/// Ingests a feed in which `^up`, `^resumed`, `^lost`, `^restart`, `^missing` and `^closed` stand for events of a connection:
 /// that of the observer named after them, or else of `default`. Returns how many lines were rejected.
 fn hear(store: &Store, text: &str) -> u64 {
     let defaults = Defaults::of("default");
@@ -38,6 +38,7 @@ fn hear(store: &Store, text: &str) -> u64 {
                 "resumed" => Connection::Resumed,
                 "lost" => Connection::Lost,
                 "restart" => Connection::Restart,
+                "missing" => Connection::Missing,
                 "closed" => Connection::Closed,
                 other => panic!("{other}"),
             };
@@ -92,6 +93,26 @@ fn one_that_is_lost_goes_down_at_its_last_proof_and_opens_gaps() {
         assert_eq!(gaps_of(&store, "d"), ["1 link 9..?"]);
         assert_eq!(coverage(&store, "c"), "blind");
     }
+}
+
+#[test]
+fn missing_entries_open_gaps_at_the_last_message_about_each_channel_and_nothing_resumes_them() {
+    let store = heard("^up\n5 snap a\n6 snap b :ch=d\n9 join x :ch=d\n^missing\n^resumed");
+    assert_eq!(gaps_of(&store, "c"), ["1 link 5..?"]);
+    assert_eq!(gaps_of(&store, "d"), ["1 link 9..?"]);
+    let said = entries(&store);
+    let mut reasons = said.iter().filter_map(|entry| entry["reason"].as_str());
+    assert!(reasons.any(|reason| reason == "entries_missing"));
+    assert_eq!(hear(&store, "12 snap a"), 0);
+    assert_eq!(gaps_of(&store, "c"), ["1 link 5..12"]);
+}
+
+#[test]
+fn a_gap_that_is_open_when_entries_are_missing_began_earlier() {
+    let store = heard("^up\n5 snap a\n6 snap b :ch=d\n9 join x :ch=d\n^lost\n^missing\n12 join y");
+    assert_eq!(gaps_of(&store, "c"), ["1 link 5..?"]);
+    assert_eq!(gaps_of(&store, "d"), ["1 link 9..?"]);
+    assert_eq!(coverage(&store, "c"), "blind");
 }
 
 #[test]

@@ -96,6 +96,7 @@ pub fn connection(text: &str) -> Option<(String, Connection)> {
         "resumed" => Connection::Resumed,
         "lost" => Connection::Lost,
         "restart" => Connection::Restart,
+        "missing" => Connection::Missing,
         "closed" => Connection::Closed,
         other => panic!("no such line: {other}"),
     };
