@@ -105,7 +105,8 @@ fn damage(store: &Path, dice: &mut Dice) -> String {
             format!("{}", file.display())
         }
         7 if dice.below(4) == 0 => {
-            std::fs::remove_file(store.join("store.json")).unwrap();
+            // It may be gone already.
+            let _ = std::fs::remove_file(store.join("store.json"));
             "no card".to_owned()
         }
         _ => {
