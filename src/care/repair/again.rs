@@ -90,7 +90,9 @@ impl Redecider {
                     self.rewriter.keep(record);
                 }
             }
-            Record::Reject(_) | Record::Progress(_) => self.rewriter.keep(record),
+            Record::Reject(_) | Record::Progress(_) | Record::Forgotten(_) => {
+                self.rewriter.keep(record);
+            }
         }
     }
 

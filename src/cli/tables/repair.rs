@@ -1,6 +1,6 @@
 //! What a repair took over, and what is missing.
 
-use super::grid;
+use super::grid::{self, PagedTable};
 use crate::cli::moment::{Fine, clock};
 use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, shown};
@@ -24,7 +24,12 @@ pub fn repair(sink: &mut dyn Write, view: &TerminalStyle, repaired: &Repaired) -
         count(repaired.same_up_to),
         count(repaired.redecided)
     )?;
-    let mut table = grid::plain(view);
+    let columns = vec![
+        grid::firm("what"),
+        grid::firm("which"),
+        grid::prose("detail"),
+    ];
+    let mut table = PagedTable::bare(columns, 2);
     for missing in &repaired.missing {
         let channels = match &missing.channels {
             None => "of any channel".to_owned(),
@@ -34,14 +39,14 @@ pub fn repair(sink: &mut dyn Write, view: &TerminalStyle, repaired: &Repaired) -
                 format!("of {}", channels.join(", "))
             }
         };
-        table.add_row([
+        table.add(vec![
             grid::cell(TextColor::Left, "missing"),
             grid::cell(TextColor::Plain, numbers(missing)),
             grid::cell(TextColor::Plain, format!("{}, {channels}", times(missing))),
         ]);
     }
     for left in &repaired.left_out {
-        table.add_row([
+        table.add(vec![
             grid::cell(TextColor::Changed, "left out"),
             grid::cell(TextColor::Plain, range(left.first_seq, left.last_seq)),
             grid::cell(TextColor::Plain, shown(&left.why)),
@@ -49,7 +54,7 @@ pub fn repair(sink: &mut dyn Write, view: &TerminalStyle, repaired: &Repaired) -
     }
     if repaired.weakened > 0 {
         let what = "taken in part: the roster that they rest on is missing";
-        table.add_row([
+        table.add(vec![
             grid::cell(TextColor::Changed, "weakened"),
             grid::cell(
                 TextColor::Plain,
@@ -63,7 +68,7 @@ pub fn repair(sink: &mut dyn Write, view: &TerminalStyle, repaired: &Repaired) -
             (Some(from), Some(to)) => format!("bytes {} to {}", count(from), count(to)),
             _ => String::new(),
         };
-        table.add_row([
+        table.add(vec![
             grid::cell(TextColor::Left, "unreadable"),
             grid::cell(TextColor::Plain, shown(&part.file)),
             grid::cell(
@@ -72,7 +77,7 @@ pub fn repair(sink: &mut dyn Write, view: &TerminalStyle, repaired: &Repaired) -
             ),
         ]);
     }
-    grid::write(sink, &mut table, 2, &[0, 1])
+    table.finish(sink, view)
 }
 
 fn numbers(missing: &MissingEntries) -> String {

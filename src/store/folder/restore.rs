@@ -14,10 +14,10 @@ use crate::log::archive::{
 use crate::log::engine::objects::{FolderObjects, ObjectStore};
 use crate::log::engine::sled::SledJournal;
 use crate::log::engine::{Durability, Journal, JournalError};
-use crate::store::{Options, Store};
 use crate::store::backup::Backup;
 use crate::store::error::StoreError;
 use crate::store::hex::hex;
+use crate::store::{Options, Store};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

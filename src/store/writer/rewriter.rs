@@ -131,7 +131,7 @@ impl Rewriter {
                 decider.cursor.bookkeeping.sources.note(progress.clone());
                 decider.records.push(record.clone());
             }
-            Record::Settled(_) => decider.records.push(record.clone()),
+            Record::Settled(_) | Record::Forgotten(_) => decider.records.push(record.clone()),
             Record::Commit { .. } | Record::Page { .. } | Record::Closed(_) => {}
         }
     }
