@@ -4,7 +4,7 @@
  * what speaks for their presence, what speaks against it and what stays open, each with its entry. It can be printed.
  */
 
-import { Trouble, givenUp, list } from './api.js';
+import { Trouble, givenUp, list, one } from './api.js';
 import { amount, blank, counted, fill, h, name } from './dom.js';
 import { caseOf, totals } from './evidence.js';
 import { gapOf, stayOf } from './model.js';
@@ -110,7 +110,8 @@ export class CasePage {
    */
   async #material(channel, last, stays, entries, signal) {
     const { from, to, known } = this.#place;
-    const [gaps, snapshots] = await Promise.all([
+    const [who, gaps, snapshots] = await Promise.all([
+      one('v1/who', { channel, known_at: known === undefined ? undefined : rfc(known) }, signal),
       list('v1/missed', { channel, known_at: known === undefined ? undefined : rfc(known) }, { signal }),
       list('v1/history', { channel, type: 'snapshot', from: from === undefined ? undefined : rfc(from), to: to === undefined ? undefined : rfc(to) }, { signal, most: ENTRIES_MOST }),
     ]);
@@ -121,7 +122,7 @@ export class CasePage {
     const times = [...own.stays.flatMap((stay) => [stay.startsAfter ?? stay.start, stay.end]), ...own.entries.map((row) => moment(row.effective_at)), own.stays.some(({ end }) => end === null) ? last : null];
     const set = times.filter((at) => at !== null);
     const pad = MINUTE;
-    return { channel, ...own, gaps: gaps.rows.map(gapOf), snapshots: shots, from: from ?? Math.min(...set) - pad, to: to ?? Math.max(...set) + pad };
+    return { channel, ...own, gaps: gaps.rows.map(gapOf), snapshots: shots, proven: moment(who.last_proof), from: from ?? Math.min(...set) - pad, to: to ?? Math.max(...set) + pad };
   }
 
   /** @param {Material[]} cases @param {boolean} more */

@@ -17,17 +17,17 @@ import { clock, duration, moment, stamp } from './times.js';
  * @typedef {object} Material All about one person in one channel.
  * @property {string} channel @property {Stay[]} stays @property {Gap[]} gaps
  * @property {Row[]} entries The person's entries @property {Row[]} snapshots The channel's
- * @property {number} from @property {number} to
+ * @property {number | null} proven The last proof that somebody watched the channel @property {number} from @property {number} to
  */
 
 /** Which stretch stands above which, where pieces of several topics meet. @type {Record<Certainty, number>} */
 const RANK = { certain: 3, assumed: 2, possible: 1 };
 
 /**
- * The stretches of one stay, cut at the period and at the gaps.
- * @param {Stay} stay @param {Gap[]} gaps @param {number} from @param {number} to @returns {Piece[]}
+ * The stretches of one stay, cut at the period and at the gaps. Behind the last proof one that goes on is only assumed.
+ * @param {Stay} stay @param {Gap[]} gaps @param {number} from @param {number} to @param {number | null} [proven] @returns {Piece[]}
  */
-export function pieces(stay, gaps, from, to) {
+export function pieces(stay, gaps, from, to, proven = null) {
   /** @type {Piece[]} */
   const found = [];
   /** @param {number} begin @param {number} end @param {Certainty} kind */
@@ -39,7 +39,8 @@ export function pieces(stay, gaps, from, to) {
   const sure = Math.max(stay.start, Math.min(end, stay.endsAfter ?? end));
   if (stay.startsAfter !== null) add(stay.startsAfter, stay.start, 'possible');
   let at = stay.start;
-  for (const gap of gaps) {
+  const unproven = stay.end === null && proven !== null ? [{ from: proven, to: null, resumed: false }] : [];
+  for (const gap of [...gaps, ...unproven]) {
     if (gap.resumed || (gap.to ?? Infinity) <= at || gap.from >= sure) continue;
     add(at, gap.from, 'certain');
     add(Math.max(at, gap.from), Math.min(sure, gap.to ?? Infinity), 'assumed');
@@ -79,10 +80,10 @@ export function totals(all) {
 
 /** @param {Material} material @returns {{ pieces: Piece[], facts: Fact[] }} */
 export function caseOf(material) {
-  const { stays, gaps, from, to } = material;
+  const { stays, gaps, proven, from, to } = material;
   const facts = [...entryFacts(material), ...snapshotFacts(material), ...gapFacts(material)];
   facts.sort((a, b) => a.at - b.at || (a.seq ?? Infinity) - (b.seq ?? Infinity) || 0);
-  return { pieces: surest(stays.flatMap((stay) => pieces(stay, gaps, from, to))), facts };
+  return { pieces: surest(stays.flatMap((stay) => pieces(stay, gaps, from, to, proven))), facts };
 }
 
 /** @param {Material} material @returns {Fact[]} */
