@@ -293,6 +293,11 @@ fn a_store_of_every_format_says_what_it_said() {
         let objects = FolderObjects::open(&store.join("blocks")).unwrap();
         restore(name, &journal, &objects);
         drop(journal);
+        let before = card(&folder);
+        let planned = folder.run(&["migrate", "--dry-run"]).ok();
+        let steps = planned.err.matches("format ").count();
+        assert_eq!(steps as u32, (FORMAT - format).max(1), "{planned:?}");
+        assert_eq!(card(&folder), before);
         folder.run(&["migrate"]).ok();
         assert_eq!(card(&folder)["format"], FORMAT);
         same(

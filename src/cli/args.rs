@@ -2,8 +2,8 @@
 
 use super::commands::{
     attendance, backup, bench, compact, completions, export, forget, gaps, history, ingest, man,
-    missed, prune, rejects, replay, restore, schema, sessions, simulate, stats, timeline, verify,
-    who,
+    migrate, missed, prune, rejects, replay, restore, schema, sessions, simulate, stats, timeline,
+    verify, who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -107,10 +107,7 @@ pub enum Command {
     /// Remove the name and all texts of one person, for good
     Forget(forget::ForgetArgs),
     /// Bring a store of an older format up to this one
-    #[command(help_template = HELP, before_help = "Example:
-  rollbook --data ./evening migrate
-")]
-    Migrate,
+    Migrate(migrate::MigrateArgs),
     /// Measure what it does on this machine, beside a bare file
     Bench(bench::BenchArgs),
     /// The columns and fields of every answer, and what they mean

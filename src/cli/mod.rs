@@ -101,7 +101,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Backup(args) => backup::run(everywhere, args),
         Command::Restore(args) => restore::run(data, args),
         Command::Forget(args) => forget::run(data, args),
-        Command::Migrate => migrate::run(data),
+        Command::Migrate(args) => migrate::run(data, args),
         Command::Bench(args) => bench::run(data, args, output),
         Command::Schema(args) => schema::run(args, output),
         Command::Completions(args) => completions::run(args, Cli::described(), output),

@@ -69,6 +69,8 @@ pub use net::listen::Listener;
 pub use net::tls::{Tls, TlsError};
 #[doc(hidden)]
 pub use net::{socket, tls};
+#[doc(hidden)]
+pub use process::DiskFigures;
 pub use read::play::Play;
 #[doc(hidden)]
 pub use routes::document;

@@ -41,6 +41,8 @@ pub struct MigrationPlan {
     pub from: u32,
     /// The steps that are missing: their formats, and what they do.
     pub steps: Vec<(u32, &'static str)>,
+    /// Bytes that are copied before, so that there is a way back.
+    pub copied_bytes: u64,
 }
 
 /// The steps that [`Store::open`](crate::store::Store::open) would run on the store in `dir`.
@@ -57,12 +59,34 @@ pub fn plan(dir: &Path) -> Result<MigrationPlan, StoreError> {
         });
     }
     let missing = MIGRATIONS.iter().filter(|migration| migration.to > from);
+    // A store that is made now has nothing to copy, and a copy that is there already is kept.
+    let copied = missing
+        .clone()
+        .filter(|migration| from > 0 && !kept(dir, migration).exists());
+    let names = copied.flat_map(|migration| migration.replaces);
     Ok(MigrationPlan {
         from,
+        copied_bytes: names.map(|name| bytes_of(&dir.join(name))).sum(),
         steps: missing
             .map(|migration| (migration.to, migration.title))
             .collect(),
     })
+}
+
+/// Where the copy of what a step replaces is kept.
+fn kept(dir: &Path, migration: &Migration) -> PathBuf {
+    dir.join(format!("before-format-{}", migration.to))
+}
+
+/// Bytes of a file, or of all files in a folder, as far as they can be read.
+fn bytes_of(path: &Path) -> u64 {
+    match fs::read_dir(path) {
+        Ok(items) => items
+            .flatten()
+            .map(|item| bytes_of(&item.path()))
+            .sum::<u64>(),
+        Err(_) => fs::metadata(path).map_or(0, |file| file.len()),
+    }
 }
 
 /// Runs the missing steps. Before each step it keeps a copy of what the step replaces.
@@ -83,7 +107,7 @@ pub(in crate::store) fn bring_up_to_date(dir: &Path) -> Result<Manifest, StoreEr
 
 /// Copies what a step replaces to `DIR/before-format-N`, under another name until the copy is complete.
 fn keep_copy(dir: &Path, migration: &Migration) -> Result<PathBuf, StoreError> {
-    let kept = dir.join(format!("before-format-{}", migration.to));
+    let kept = kept(dir, migration);
     let unfinished = dir.join(format!("before-format-{}.unfinished", migration.to));
     if kept.exists() {
         return Ok(kept);
