@@ -240,7 +240,7 @@ fn a_prune_that_is_killed_leaves_the_old_begin_or_the_new_one() {
     };
     // All but the last frame was recorded before this moment.
     let args = ["prune", "--before", "-1ms"];
-    print("prune", killed(&folder, &args, rounds(5, 100), look));
+    print("prune", killed(&folder, &args, rounds(5, 200), look));
     let begins = begins.into_inner();
     assert!(
         begins
