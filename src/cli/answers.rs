@@ -7,8 +7,8 @@ use super::global_args::GlobalArgs;
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
-    Attendance, ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Time,
-    UserStats, Who,
+    Attendance, ChannelAnswer, ForgottenAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session,
+    Stats, Time, UserStats, Who,
 };
 use crate::query::calendar::Zone;
 use crate::query::params::{
@@ -106,6 +106,10 @@ pub struct ListChannels {}
 #[derive(Debug, Serialize)]
 pub struct ListRejects {}
 
+/// `forget --list`.
+#[derive(Debug, Serialize)]
+pub struct ListForgotten {}
+
 questions! {
     "who" WhoParams => Who, |asked, now| asked.filter(now).map(drop), |_, _, _| false, |asked, store, now, each| {
         store.who(&asked.channel, &asked.filter(now).map_err(unfit)?).map(|who| all([who], each))
@@ -146,6 +150,9 @@ questions! {
     };
     "channels" ListChannels => ChannelAnswer, |_, _| Ok(()), |_, _, _| false, |_, store, _, each| {
         store.channels().map(|channels| all(channels, each))
+    };
+    "forgotten" ListForgotten => ForgottenAnswer, |_, _| Ok(()), |_, _, _| true, |_, store, _, each| {
+        store.forgotten().map(|forgotten| all(forgotten, each))
     };
     "rejects" ListRejects => RejectAnswer, |_, _| Ok(()), |_, _, _| true, |_, store, _, each| one_by_one(store.rejects()?, each);
 }

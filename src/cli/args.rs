@@ -135,6 +135,7 @@ impl Command {
             | Command::Health(_)
             | Command::Channels => true,
             Command::Rejects(args) => !args.retry,
+            Command::Forget(args) => args.list,
             _ => false,
         }
     }

@@ -100,7 +100,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Prune(args) => prune::run(everywhere, args),
         Command::Backup(args) => backup::run(everywhere, args),
         Command::Restore(args) => restore::run(data, args),
-        Command::Forget(args) => forget::run(data, args),
+        Command::Forget(args) => forget::run(everywhere, args, output),
         Command::Migrate(args) => migrate::run(data, args),
         Command::Bench(args) => bench::run(data, args, output),
         Command::Schema(args) => schema::run(args, output),

@@ -6,8 +6,8 @@ use super::schema::{self, SchemaRow, TableSchema};
 use crate::domain::time::Millis;
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
-    Attendance, ChannelAnswer, Gap, HistoryEntry, Meta, Missed, MissedMember, RejectAnswer,
-    Session, Stats, Time, UserStats, Verified, Who,
+    Attendance, ChannelAnswer, ForgottenAnswer, Gap, HistoryEntry, Meta, Missed, MissedMember,
+    RejectAnswer, Session, Stats, Time, UserStats, Verified, Who,
 };
 use crate::query::calendar::Zone;
 use crate::query::repaired::Repaired;
@@ -327,6 +327,7 @@ rows_of_fields! {
     Gap => GAPS,
     ChannelAnswer => CHANNELS,
     RejectAnswer => REJECTS,
+    ForgottenAnswer => FORGOTTEN,
     IngestSummary => INGEST,
     Verified => VERIFY,
     Repaired => REPAIR,

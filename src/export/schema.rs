@@ -258,6 +258,14 @@ tables! {
         reason text: "what is wrong with it";
         text text "": "the kept part of it";
     }
+    FORGOTTEN "forget" "a time at which somebody was forgotten (--list)" {
+        at time: "when";
+        stand_in text: "what stands for their name";
+        channel text "": "the only channel in which they were forgotten";
+        changes integer: "their joins, leaves and updates";
+        texts integer: "their texts that were erased";
+        rejects integer: "rejected lines that were blanked";
+    }
     INGEST "ingest" "one run" {
         lines integer: "lines read";
         events integer: "events observed";

@@ -412,6 +412,25 @@ pub struct RejectAnswer {
     pub text: Option<String>,
 }
 
+/// `forget --list`: that somebody was forgotten.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ForgottenAnswer {
+    /// When.
+    pub at: Time,
+    /// What stands for their name.
+    pub stand_in: String,
+    /// The only channel in which they were forgotten; `None`: everywhere.
+    pub channel: Option<String>,
+    /// Their joins, leaves and updates.
+    pub changes: u64,
+    /// Their texts that were erased.
+    pub texts: u64,
+    /// Rejected lines that were blanked.
+    pub rejects: u64,
+}
+
 /// `verify`: whether the log is intact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]

@@ -11,6 +11,7 @@
 //! | `stats` | how many members, the most at once, how long |
 //! | `channels` | the channels of the store |
 //! | `rejects` | the rejected lines |
+//! | `forgotten` | who was forgotten |
 //! | `answer` | the answers: their JSON |
 //! | `repaired` | the answer of a repair |
 //! | `params` | the parameters of a query, as the HTTP interface names them |
@@ -25,6 +26,7 @@ mod attendance;
 pub mod calendar;
 mod channels;
 mod cursor;
+mod forgotten;
 mod history;
 mod intervals;
 mod meta_filter;

@@ -1,6 +1,7 @@
 //! `forget` from the outside.
 
 use rollbook_support::program::{Folder, folder};
+use serde_json::json;
 
 fn evening() -> Folder {
     let folder = folder!();
@@ -57,6 +58,11 @@ fn a_person_is_gone_from_every_answer_and_the_rest_is_there() {
         .run(&["backup", &tuesday, "--since", &monday])
         .fails(2);
     assert!(refused.err.contains("make a whole backup"), "{refused:?}");
+    let list = folder.run(&["forget", "--list"]).ok();
+    let (one, stand_in) = (list.line(), done.err.split(": ").nth(1).unwrap());
+    let named = one["stand_in"].as_str().unwrap();
+    assert!(stand_in.starts_with(named), "{list:?} {done:?}");
+    assert_eq!((&one["changes"], &one["rejects"]), (&json!(1), &json!(1)));
     // They are a new person when they come again.
     folder.ingest(
         "{\"t\":\"join\",\"channel\":\"hall\",\"topic\":\"chat\",\"user\":\"lily\",\"ts\":3000}\n",

@@ -122,6 +122,7 @@ const SAME: &[(&str, &[&str])] = &[
     ("channels", &["channels"]),
     ("gaps?channel=studio-7", &["gaps", "studio-7"]),
     ("rejects", &["rejects"]),
+    ("forgotten", &["forget", "--list"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,18 +2,19 @@
 
 use super::{failure, now};
 use crate::care::{ForgetError, ForgottenUser, forget};
+use crate::cli::answers::{ListForgotten, QueryBackend};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
+use crate::cli::output::Output;
 use crate::cli::progress::say;
+use crate::cli::tables::ForgottenTable;
 use crate::cli::text::{count, many};
 use clap::Args;
 use std::path::Path;
 use std::time::Duration;
 #[cfg(feature = "client")]
-use {
-    crate::cli::answers::unanswered_by_owner, crate::client::remote::ServerClient, crate::limits,
-    crate::store::StoreError,
-};
+use {crate::client::remote::ServerClient, crate::limits, crate::store::StoreError};
 
 /// `forget`.
 #[derive(Debug, Args)]
@@ -21,31 +22,49 @@ use {
   rollbook --data ./rolls forget --user lily --dry-run      what would go
   rollbook --data ./rolls forget --user lily
   rollbook --data ./rolls forget --user lily --channel studio-7
+  rollbook --data ./rolls forget --list
 ", after_help = "The user's name, connections, metadata, reasons and ids go from all files of the store, for good; when somebody \
 came and went remains, under a stand-in, and every answer about others. What this command cannot reach still has them: earlier \
 backups, exports, files that were ingested, and the free room of the disk. A server that has the store open closes it \
 for so long, and its clients wait.")]
 pub struct ForgetArgs {
     /// Who is forgotten
-    #[arg(long, value_name = "USER", allow_hyphen_values = true)]
-    pub user: String,
+    #[arg(
+        long,
+        value_name = "USER",
+        allow_hyphen_values = true,
+        required_unless_present = "list"
+    )]
+    pub user: Option<String>,
     /// Only as a publisher in this channel
     #[arg(long, value_name = "CHANNEL", allow_hyphen_values = true)]
     pub channel: Option<String>,
     /// Only say what would go
     #[arg(long)]
     pub dry_run: bool,
+    /// List when somebody was forgotten, and what stands for them
+    #[arg(long, conflicts_with_all = ["user", "channel", "dry_run"])]
+    pub list: bool,
 }
 
-pub(in crate::cli) fn run(data: &Path, args: &ForgetArgs) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &GlobalArgs,
+    args: &ForgetArgs,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let data = everywhere.data.as_path();
+    let Some(user) = args.user.as_deref() else {
+        let mut list = output.list(ForgottenTable::default());
+        QueryBackend::of(everywhere)?.each(&ListForgotten {}, |one| list.row(one))?;
+        return list.finish();
+    };
     let ask = |patience| {
-        let whom = (args.user.as_str(), args.channel.as_deref());
+        let whom = (user, args.channel.as_deref());
         forget(data, whom, now(), args.dry_run, patience)
     };
     let forgotten = match ask(Duration::ZERO) {
         #[cfg(feature = "client")]
-        Err(ForgetError::Store(StoreError::InUse { .. })) => {
-            step_aside(data)?;
+        Err(ForgetError::Store(StoreError::InUse { .. })) if steps_aside(data) => {
             // It closes its connections first.
             ask(Duration::from_millis(
                 limits::STOP_MS_MAX + limits::STEP_ASIDE_MS,
@@ -55,7 +74,7 @@ pub(in crate::cli) fn run(data: &Path, args: &ForgetArgs) -> Result<(), Failure>
     };
     let forgotten = forgotten.map_err(|error| not_forgotten(data, error))?;
     if !forgotten.is_known {
-        let what = format!("the log has nothing of the user \"{}\"", args.user);
+        let what = format!("the log has nothing of the user \"{user}\"");
         return Err(Failure::new(Exit::NotFound, what));
     }
     say(&went(&forgotten, args.dry_run));
@@ -71,15 +90,10 @@ pub(in crate::cli) fn run(data: &Path, args: &ForgetArgs) -> Result<(), Failure>
     Ok(())
 }
 
-/// Asks the server that has the store open to leave it for a moment.
+/// Asks the server that has the store open to leave it for a moment. `false`: nobody answers, or the process does other work.
 #[cfg(feature = "client")]
-fn step_aside(data: &Path) -> Result<(), Failure> {
-    let Some(owner) = ServerClient::owner_of(data) else {
-        return Ok(());
-    };
-    owner
-        .step_aside()
-        .map_err(|error| unanswered_by_owner(data, error))
+fn steps_aside(data: &Path) -> bool {
+    ServerClient::owner_of(data).is_some_and(|owner| owner.step_aside().is_ok())
 }
 
 /// What went, in a sentence.

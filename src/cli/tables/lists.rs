@@ -1,4 +1,4 @@
-//! The shorter lists: `channels`, `gaps`, `rejects`.
+//! The shorter lists: `channels`, `gaps`, `rejects`, `forget --list`.
 
 use super::Table;
 use super::grid::{self, PagedTable, day_line, firm, number, prose, text};
@@ -6,7 +6,7 @@ use crate::cli::moment::{Fine, WallClock, clock, day, span};
 use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, cut, many, name, shown};
 use crate::query::answer::{
-    ChannelAnswer, ClosedBy, CoverageAnswer, Evidence, Gap, RejectAnswer, Time,
+    ChannelAnswer, ClosedBy, CoverageAnswer, Evidence, ForgottenAnswer, Gap, RejectAnswer, Time,
 };
 use chrono::NaiveDate;
 use std::io::{self, Write};
@@ -219,6 +219,57 @@ impl Table<RejectAnswer> for RejectsTable {
             "no rejected lines",
             ("rejected line", "rejected lines"),
         )
+    }
+}
+
+/// Draws who was forgotten.
+#[derive(Debug)]
+pub struct ForgottenTable {
+    sheet: PagedTable,
+    times: u64,
+}
+
+impl Default for ForgottenTable {
+    fn default() -> ForgottenTable {
+        let columns = vec![
+            firm("at (UTC)"),
+            firm("stand-in"),
+            text("channel"),
+            number("changes"),
+            number("texts").gives_way(1),
+            number("rejects").gives_way(2),
+        ];
+        ForgottenTable {
+            sheet: PagedTable::new(columns),
+            times: 0,
+        }
+    }
+}
+
+impl Table<ForgottenAnswer> for ForgottenTable {
+    fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        row: &ForgottenAnswer,
+    ) -> io::Result<()> {
+        self.times += 1;
+        let channel = row.channel.as_deref().map_or("all".into(), shown);
+        let cells = vec![
+            grid::cell(TextColor::Plain, clock(row.at, None, Fine::Seconds)),
+            grid::cell(TextColor::Plain, &row.stand_in),
+            grid::cell(TextColor::Plain, channel),
+            grid::cell(TextColor::Plain, count(row.changes)),
+            grid::cell(TextColor::Plain, count(row.texts)),
+            grid::cell(TextColor::Plain, count(row.rejects)),
+        ];
+        self.sheet.row(sink, view, cells)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
+        self.sheet.finish(sink, view)?;
+        let people = ("person was forgotten", "people were forgotten");
+        end(sink, self.times, "nobody was forgotten", people)
     }
 }
 

@@ -21,7 +21,7 @@ mod who;
 pub use bench::BenchTable;
 pub use figures::{SessionsTable, StatsTable};
 pub use history::HistoryTable;
-pub use lists::{ChannelsTable, GapsTable, RejectsTable};
+pub use lists::{ChannelsTable, ForgottenTable, GapsTable, RejectsTable};
 pub use missed::MissedTable;
 pub use people::{AttendanceTable, UsersTable};
 pub use repair::repair;

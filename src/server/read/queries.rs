@@ -189,3 +189,18 @@ pub async fn rejects(
     })
     .await
 }
+
+/// Who was forgotten may have been in any channel, too.
+pub async fn forgotten(
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    form: ListForm,
+    QueryParams(NoParams {}): QueryParams<NoParams>,
+) -> QueryResult {
+    pass.access.demand_all_channels()?;
+    app.list(&pass.client, form, |store, row| {
+        let _ = store.forgotten()?.iter().all(row);
+        Ok(())
+    })
+    .await
+}
