@@ -349,6 +349,7 @@ fn the_top_level_is_the_one_that_was_asked_for() {
         "LICENSE",
         "README.md",
         "SECURITY.md",
+        "deny.toml",
         ".ci",
         ".git",
         ".gitignore",
