@@ -8,7 +8,7 @@ use rollbook::sim::{
 use std::ops::Range;
 
 /// Seeds of each mix in a short run: well over a thousand in all.
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 25;
 /// Seeds of each mix in a long run (`ROLLBOOK_LONG`).
 const SEEDS_LONG: u64 = 4_000;
 

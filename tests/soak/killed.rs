@@ -30,7 +30,7 @@ fn whoever_is_killed_each_line_is_there_once() {
         return play_source(&orders);
     }
     let _alone = alone();
-    let lines = rounds(20_000, 1_000_000) as u64;
+    let lines = rounds(10_000, 1_000_000) as u64;
     let mut dice = Dice::new(13);
     let folder = folder!();
     let mut serving = Serving::start(&folder, &[]);

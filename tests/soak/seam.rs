@@ -96,7 +96,7 @@ async fn subscribe(hall: Arc<Hall>, mut after: u64) -> Vec<Kept> {
 #[test]
 fn all_subscribers_are_told_the_same_whoever_joins_when() {
     on_its_own(async {
-        let (subscribers, history) = (rounds(50, 1_000), rounds(1_000, 4_000));
+        let (subscribers, history) = (rounds(25, 1_000), rounds(600, 4_000));
         let mut dice = Dice::new(17);
         let folder = folder!();
         let serving = Serving::start(&folder, &[]);
