@@ -75,9 +75,15 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
         if let CsvStyle::Spreadsheet(_) = style {
             sink.write_all(UTF8_MARK)?;
         }
+        let mut builder = csv::WriterBuilder::new();
+        if let CsvStyle::Spreadsheet(_) = style {
+            builder.quote_style(csv::QuoteStyle::NonNumeric);
+        }
         Ok(Csv {
             style,
-            ..Csv::new(sink)
+            csv: builder.from_writer(sink),
+            headed: false,
+            row: PhantomData,
         })
     }
 
@@ -121,6 +127,23 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
     }
 }
 
+/// A text that no spreadsheet runs, nor cuts in two. OWASP, "CSV Injection": what begins like a formula is run, and an apostrophe
+/// makes it a text. A program that expects semicolons or tabs between cells begins a new cell behind each.
+fn disarmed(text: &str) -> String {
+    let starts = |part: &str| {
+        let begin = part.trim_start_matches(|it: char| {
+            it.is_whitespace() || it.is_control() || it == '\u{feff}'
+        });
+        begin.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    };
+    let line = text.replace(['\r', '\n', '\t'], " ");
+    let is_number = line.parse::<f64>().is_ok();
+    match !is_number && line.split([';', '"']).any(starts) {
+        true => format!("'{}", line.replace(';', ",")),
+        false => line,
+    }
+}
+
 struct CsvCells<'c, W: Write> {
     csv: &'c mut csv::Writer<W>,
     style: CsvStyle,
@@ -128,11 +151,9 @@ struct CsvCells<'c, W: Write> {
 
 impl<W: Write> CsvCells<'_, W> {
     fn text(&mut self, text: &str) -> csv::Result<()> {
-        // OWASP, "CSV Injection": what begins so is run by spreadsheets, and an apostrophe makes it a text.
-        let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
         match self.style {
-            CsvStyle::Spreadsheet(_) if is_formula => self.csv.write_field(format!("'{text}")),
-            _ => self.csv.write_field(text),
+            CsvStyle::Plain => self.csv.write_field(text),
+            CsvStyle::Spreadsheet(_) => self.csv.write_field(disarmed(text)),
         }
     }
 

@@ -5,6 +5,7 @@
 //! comparing them reads otherwise afterwards. Its key is random and is never stored: a stand-in tells nothing of its string.
 
 use memchr::memmem;
+use serde_json::Value;
 
 /// The front of all stand-ins.
 const FRONT: &str = "forgotten:";
@@ -110,20 +111,123 @@ impl Eraser {
     /// Whether a text has their name as a word of its own.
     #[must_use]
     pub fn is_named_in(&self, text: &[u8]) -> bool {
-        let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-        self.forms.iter().any(|form| {
-            let mut found = memmem::find_iter(text, form.as_bytes());
-            found.any(|at| {
-                let before = at.checked_sub(1).and_then(|before| text.get(before));
-                !is_part(before) && !is_part(text.get(at + form.len()))
-            })
-        })
+        let mut forms = self.forms.iter();
+        forms.any(|form| is_word_in(text, form))
     }
+
+    /// Whether a line that could not be taken names them: in a value of its JSON, also of JSON within it, or, where it is none,
+    /// anywhere, however it is escaped. `is_cut`: only its front is there, and may end within the name.
+    #[must_use]
+    pub fn is_named_in_line(&self, line: &[u8], is_cut: bool) -> bool {
+        if let Ok(line) = serde_json::from_slice(line) {
+            return self.is_named_in_json(&line, 0);
+        }
+        if is_cut && self.ends_within_name(line) {
+            return true;
+        }
+        let mut text = String::from_utf8_lossy(line).into_owned();
+        for _ in 0..JSON_WITHIN_MAX {
+            if self.is_named_in(text.as_bytes()) {
+                return true;
+            }
+            match unescaped(&text) {
+                Some(plain) => text = plain,
+                None => break,
+            }
+        }
+        false
+    }
+
+    fn is_named_in_json(&self, value: &Value, depth: usize) -> bool {
+        match value {
+            Value::String(text) => {
+                let within = (depth < JSON_WITHIN_MAX)
+                    .then(|| serde_json::from_str(text).ok())
+                    .flatten();
+                is_word_in(text.as_bytes(), &self.user)
+                    || within.is_some_and(|within| self.is_named_in_json(&within, depth + 1))
+            }
+            Value::Array(items) => items.iter().any(|it| self.is_named_in_json(it, depth + 1)),
+            // The outermost keys are those of the shape.
+            Value::Object(fields) => fields.iter().any(|(key, value)| {
+                depth > 0 && self.is_user(key) || self.is_named_in_json(value, depth + 1)
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    fn ends_within_name(&self, line: &[u8]) -> bool {
+        let name = self.user.as_bytes();
+        let least = name.len().min(CUT_BYTES_MIN);
+        (least..name.len()).any(|length| name.get(..length).is_some_and(|it| line.ends_with(it)))
+    }
+}
+
+/// How deep JSON is looked for in JSON.
+const JSON_WITHIN_MAX: usize = 32;
+/// So many bytes of a name at the end of a line that was cut are taken for it.
+const CUT_BYTES_MIN: usize = 3;
+
+/// Whether a word stands in a text, with no letter or digit beside it.
+fn is_word_in(text: &[u8], word: &str) -> bool {
+    // A character has at most four bytes. What is none counts as no letter.
+    let near = |from: usize, to: usize| {
+        let bytes = text.get(from..to.min(text.len())).unwrap_or_default();
+        String::from_utf8_lossy(bytes)
+    };
+    let mut found = memmem::find_iter(text, word.as_bytes());
+    found.any(|at| {
+        let end = at + word.len();
+        let before = near(at.saturating_sub(4), at).chars().next_back();
+        let after = near(end, end + 4).chars().next();
+        ![before, after]
+            .into_iter()
+            .flatten()
+            .any(char::is_alphanumeric)
+    })
+}
+
+/// A text with its JSON escapes undone, once; `None` if it has none.
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut units = Vec::new();
+    let mut any = false;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        if !before.is_empty() {
+            push_units(&mut units, &mut plain);
+            plain.push_str(before);
+        }
+        let unit = escape.strip_prefix('u').and_then(|hex| hex.get(..4));
+        let unit = unit.and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        any = true;
+        rest = match (unit, escape.chars().next()) {
+            (Some(unit), _) => {
+                units.push(unit);
+                escape.get(5..).unwrap_or_default()
+            }
+            (None, Some(character)) => {
+                push_units(&mut units, &mut plain);
+                let is_space = matches!(character, 'n' | 'r' | 't' | 'b' | 'f');
+                plain.push(if is_space { ' ' } else { character });
+                escape.get(character.len_utf8()..).unwrap_or_default()
+            }
+            (None, None) => "",
+        };
+    }
+    push_units(&mut units, &mut plain);
+    plain.push_str(rest);
+    any.then_some(plain)
+}
+
+fn push_units(units: &mut Vec<u16>, plain: &mut String) {
+    plain.push_str(&String::from_utf16_lossy(units));
+    units.clear();
 }
 
 /// A name as JSON writes it, without its quotation marks; all but ASCII escaped or not.
 fn escaped(name: &str, ascii: bool) -> String {
-    let json = serde_json::Value::from(name).to_string();
+    let json = Value::from(name).to_string();
     let inner = json.get(1..json.len() - 1).unwrap_or_default();
     if !ascii {
         return inner.to_owned();
@@ -154,6 +258,29 @@ mod tests {
         let eraser = Eraser::new("ana", None, [1; 32]);
         assert!(!eraser.is_named_in(b"bananas and anas"));
         assert!(eraser.may_be_in(b"bananas"));
+    }
+
+    #[test]
+    fn a_line_names_them_however_it_spells_the_name() {
+        let eraser = Eraser::new("lily", None, [1; 32]);
+        let lines = [
+            r#"{"t":"jion","user":"lily"}"#,
+            r#"{"t":"jion","user":"l\u0069ly"}"#,
+            r#"{"payload":"{\"user\":\"l\\u0069ly\"}"}"#,
+            r#"{"topics":{"a":{"lily":{}}}}"#,
+            r#"{"t":"x","note":"seen\nlily"}"#,
+            r#"{"t":"x","user":"l\u0069ly"#,
+            r#"nonsense \u0022lily\u0022"#,
+            "lily",
+        ];
+        for line in lines {
+            assert!(eraser.is_named_in_line(line.as_bytes(), false), "{line}");
+        }
+        for line in [r#"{"lily":1}"#, r#"{"user":"lilya"}"#, "lilyö", "{"] {
+            assert!(!eraser.is_named_in_line(line.as_bytes(), false), "{line}");
+        }
+        assert!(eraser.is_named_in_line(br#"{"user":"lil"#, true));
+        assert!(!eraser.is_named_in_line(br#"{"user":"lil"#, false));
     }
 
     #[test]

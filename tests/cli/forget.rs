@@ -25,13 +25,14 @@ fn a_plan_changes_nothing_and_says_what_would_go() {
     let before = folder.run(&["history"]).ok().out;
     let planned = folder.run(&["forget", "--user", "lily", "--dry-run"]).ok();
     assert!(
-        planned.err.contains("1 changes, 0 texts, 1 rejected lines"),
+        planned.err.contains("1 changes, 1 texts, 1 rejected lines"),
         "{planned:?}"
     );
     assert_eq!(folder.run(&["history"]).ok().out, before);
     folder
         .run(&["forget", "--user", "nobody", "--dry-run"])
         .fails(3);
+    folder.run(&["forget", "--user", ""]).fails(2);
 }
 
 #[test]

@@ -322,3 +322,25 @@ async fn it_steps_aside_for_who_forgets_somebody_and_goes_on() {
         "{said:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_is_stuck_keeps_it_from_stepping_aside() {
+    use tokio::io::AsyncWriteExt;
+    let folder = folder!();
+    let server = Running::start(&folder, &[]);
+    let line = support::server::join("room", "lily", 1_000);
+    let path = "/v1/events?observer=o";
+    server.get(path, Some(&line)).await.expect(200);
+    // A body that never ends.
+    let mut stuck = TcpStream::connect(&server.address).await.unwrap();
+    let head =
+        "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{\"t\"";
+    stuck.write_all(head.as_bytes()).await.unwrap();
+    let command = folder.program(&["forget", "--user", "lily"]);
+    let forgotten = tokio::task::spawn_blocking(move || support::program::run(command));
+    forgotten.await.unwrap().ok();
+    let history = server.get("/v1/history", None).await.expect(200).body;
+    assert!(history.contains("forgotten:"), "{history}");
+    let (status, said) = server.stop(&folder);
+    assert_eq!(status, Some(0), "{said:?}");
+}

@@ -1,6 +1,6 @@
 //! `forget`: removes the strings of one person from the store.
 
-use super::{failure, now};
+use super::{failure, now, write_args};
 use crate::care::{ForgetError, ForgottenUser, forget};
 use crate::cli::answers::{ListForgotten, QueryBackend};
 use crate::cli::exit::{Exit, Failure};
@@ -33,10 +33,12 @@ pub struct ForgetArgs {
         long,
         value_name = "USER",
         allow_hyphen_values = true,
-        required_unless_present = "list"
+        required_unless_present = "list",
+        value_parser = write_args::name
     )]
     pub user: Option<String>,
-    /// Only as a publisher in this channel
+    /// Only as a publisher in this channel: a reader of the store's files who knows them from another channel, can still tell
+    /// who they are
     #[arg(long, value_name = "CHANNEL", allow_hyphen_values = true)]
     pub channel: Option<String>,
     /// Only say what would go
@@ -64,11 +66,14 @@ pub(in crate::cli) fn run(
     };
     let forgotten = match ask(Duration::ZERO) {
         #[cfg(feature = "client")]
-        Err(ForgetError::Store(StoreError::InUse { .. })) if steps_aside(data) => {
-            // It closes its connections first.
-            ask(Duration::from_millis(
-                limits::STOP_MS_MAX + limits::STEP_ASIDE_MS,
-            ))
+        Err(ForgetError::Store(StoreError::InUse { .. })) => {
+            let patience = match steps_aside(data) {
+                // It closes its connections first.
+                true => limits::STOP_MS_MAX + limits::STEP_ASIDE_MS,
+                // Another command may be about to end.
+                false => limits::STEP_ASIDE_MS / 2,
+            };
+            ask(Duration::from_millis(patience))
         }
         forgotten => forgotten,
     };

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Who may come in, and how.
@@ -171,7 +172,10 @@ impl ListenArgs {
 }
 
 /// A store, and how it is served.
-pub type Opened = (Store, Config);
+pub type Opened = (Arc<Store>, Config);
+
+/// Opens a store to be served, or prepares to serve one that is open still.
+pub type Opens<'a> = &'a mut dyn FnMut(Option<Arc<Store>>) -> Result<Opened, Failure>;
 
 /// Why a store is not served any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,34 +192,50 @@ impl Listening {
     ///
     /// # Errors
     /// When the address cannot be opened, or the log can no longer be read or written.
-    pub fn serve(
-        self,
-        data: &Path,
-        open: &mut dyn FnMut() -> Result<Opened, Failure>,
-    ) -> Result<(), Failure> {
+    pub fn serve(self, data: &Path, open: Opens<'_>) -> Result<(), Failure> {
         more_files();
-        let mut opened = open()?;
-        let runtime = Runtime::new().map_err(|error| failed("the runtime", &error))?;
-        let mut signals = runtime.block_on(async { StopSignals::new() })?;
-        let listener = runtime.block_on(self.bind())?;
+        let (mut store, mut config) = open(None)?;
+        // Signals are heard and keys are read through all rounds; what serves ends with its round.
+        let lasting = Builder::new_current_thread().enable_all().build();
+        let lasting = lasting.map_err(|error| failed("the runtime", &error))?;
+        let mut signals = lasting.block_on(async { StopSignals::new() })?;
+        let listener = lasting.block_on(self.bind())?;
+        let listening = Arc::new(self);
         loop {
-            let (store, config) = opened;
-            let store = Arc::new(store);
-            let round = self.round(data, (&store, config), &listener, &mut signals);
-            match runtime.block_on(round) {
+            let serving = Runtime::new().map_err(|error| failed("the runtime", &error))?;
+            let stop = CancellationToken::new();
+            let round = Arc::clone(&listening).round(
+                data.to_owned(),
+                (Arc::clone(&store), config),
+                listener.try_clone(),
+                stop.clone(),
+            );
+            let mut round = serving.spawn(round);
+            let ended = lasting.block_on(async {
+                tokio::select! {
+                    ended = &mut round => ended,
+                    () = signals.heard() => {
+                        stop.cancel();
+                        round.await
+                    }
+                }
+            });
+            // Connections that have not ended by now are cut.
+            serving.shutdown_timeout(LEAVE);
+            match ended.unwrap_or_else(|error| Err(Failure::new(Exit::Failed, error.to_string()))) {
                 Ok(ServeEnd::StepAside) => {}
-                Ok(ServeEnd::Stop) => return closed(data, runtime, &store),
+                Ok(ServeEnd::Stop) => return closed(data, &store),
                 Err(error) => {
                     // It is what the user can do something about.
-                    let _ = closed(data, runtime, &store);
+                    let _ = closed(data, &store);
                     return Err(error);
                 }
             }
             let away = stepped_aside(data, store, &mut signals);
-            if runtime.block_on(away)? == ServeEnd::Stop {
+            let Some(left) = lasting.block_on(away)? else {
                 return Ok(());
-            }
-            opened = open()?;
+            };
+            (store, config) = open(left)?;
         }
     }
 
@@ -232,11 +252,11 @@ impl Listening {
 
     /// Serves an open store.
     async fn round(
-        &self,
-        data: &Path,
-        (store, config): (&Arc<Store>, Config),
-        listener: &std::net::TcpListener,
-        signals: &mut StopSignals,
+        self: Arc<Self>,
+        data: PathBuf,
+        (store, config): Opened,
+        listener: std::io::Result<std::net::TcpListener>,
+        stop: CancellationToken,
     ) -> Result<ServeEnd, Failure> {
         let step_aside = CancellationToken::new();
         let config = Config {
@@ -245,12 +265,12 @@ impl Listening {
             step_aside: config.play.is_none().then(|| step_aside.clone()),
             ..config
         };
-        let again = listener.try_clone().and_then(TcpListener::from_std);
-        let listener = again.map_err(|error| failed(&self.at, &error))?;
+        let listener = listener.and_then(TcpListener::from_std);
+        let listener = listener.map_err(|error| failed(&self.at, &error))?;
         let address = listener.local_addr();
         let address = address.map_err(|error| failed(&self.at, &error))?;
         // Without the owner's socket, the network can still be served.
-        let (owner, _file) = match socket::bind(data) {
+        let (owner, _file) = match socket::bind(&data) {
             Ok((listener, file)) => (Some(Listener::Unix(listener)), Some(file)),
             Err(error) => {
                 let dir = data.display();
@@ -283,7 +303,7 @@ impl Listening {
         let mut end = ServeEnd::Stop;
         let shutdown = async {
             tokio::select! {
-                () = signals.heard() => {}
+                () = stop.cancelled() => {}
                 () = step_aside.cancelled() => {
                     end = ServeEnd::StepAside;
                     notify::reloading();
@@ -293,16 +313,15 @@ impl Listening {
         };
         let tls = self.tls.clone();
         let listeners = [Listener::Tcp(listener, tls)].into_iter().chain(owner);
-        serve(Arc::clone(store), listeners.collect(), config, shutdown)
+        serve(store, listeners.collect(), config, shutdown)
             .await
-            .map_err(|error| failure(data, error))?;
+            .map_err(|error| failure(&data, error))?;
         Ok(end)
     }
 }
 
 /// Closes the store for good.
-fn closed(data: &Path, runtime: Runtime, store: &Store) -> Result<(), Failure> {
-    runtime.shutdown_timeout(LEAVE);
+fn closed(data: &Path, store: &Store) -> Result<(), Failure> {
     let closed = store.close();
     if store.failure().is_none() && closed.is_ok() {
         let head = store.head();
@@ -314,29 +333,38 @@ fn closed(data: &Path, runtime: Runtime, store: &Store) -> Result<(), Failure> {
     }
 }
 
-/// Closes the store, leaves it to the process that has asked for it, and waits until that has left it again.
+/// Closes the store, leaves it to the process that has asked for it, and waits until that has left it again. Returns the store
+/// where a question still reads it, so that it cannot be left; `None` where the process is to stop.
 async fn stepped_aside(
     data: &Path,
     store: Arc<Store>,
     signals: &mut StopSignals,
-) -> Result<ServeEnd, Failure> {
+) -> Result<Option<Option<Arc<Store>>>, Failure> {
     store.close().map_err(|error| failure(data, error))?;
-    // What still runs in the pool reads it.
+    let wanted_until = Instant::now() + Duration::from_millis(limits::STEP_ASIDE_MS / 2);
     while Arc::strong_count(&store) > 1 {
-        tokio::time::sleep(LOOK).await;
+        if Instant::now() > wanted_until {
+            tracing::warn!(
+                event = "stayed",
+                "a question still reads the store: it is not left"
+            );
+            return Ok(Some(Some(store)));
+        }
+        if signals.heard_within(LOOK).await {
+            return Ok(None);
+        }
     }
     drop(store);
     let wanted_until = Instant::now() + Duration::from_millis(limits::STEP_ASIDE_MS);
     let mut was_taken = false;
     loop {
-        tokio::select! {
-            () = signals.heard() => return Ok(ServeEnd::Stop),
-            () = tokio::time::sleep(LOOK) => {}
+        if signals.heard_within(LOOK).await {
+            return Ok(None);
         }
         match look(data) {
             Ok(FolderState::InUse(_)) => was_taken = true,
             // What is wrong is said by the opening.
-            _ if was_taken || Instant::now() > wanted_until => return Ok(ServeEnd::StepAside),
+            _ if was_taken || Instant::now() > wanted_until => return Ok(Some(None)),
             _ => {}
         }
     }
@@ -371,6 +399,11 @@ impl StopSignals {
             terminate: listen_for(SignalKind::terminate())?,
             interrupt: listen_for(SignalKind::interrupt())?,
         })
+    }
+
+    /// Whether one comes within some time.
+    async fn heard_within(&mut self, time: Duration) -> bool {
+        timeout(time, self.heard()).await.is_ok()
     }
 
     /// Completes at the first one.

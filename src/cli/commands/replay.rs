@@ -277,8 +277,8 @@ impl ReplayArgs {
         }
         log_args::start(LogFormat::Text, verbose)?;
         let reception = self.doors.open("--serve", address)?;
-        reception.serve(data, &mut || {
-            let store = open_store(data)?;
+        reception.serve(data, &mut |left| {
+            let store = left.map_or_else(|| open_store(data).map(Arc::new), Ok)?;
             if let Some(channel) = &filter.channel {
                 let known = store.expect_channel(channel);
                 known.map_err(|error| failure(data, error))?;

@@ -15,6 +15,10 @@ use crate::server::{Config, Metrics};
 use crate::store::{Options, Store};
 use clap::Args;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long another process may have a store that was left to one.
+const REOPEN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `serve`.
 #[derive(Debug, Args)]
@@ -69,13 +73,23 @@ pub(in crate::cli) fn run(
     log_args::start(args.log.log_format, verbose)?;
     let reception = args.doors.open("--listen", &args.listen)?;
     let metrics = Metrics::new();
-    reception.serve(data, &mut || {
+    let mut was_open = false;
+    reception.serve(data, &mut |left| {
         let mut options = Options::default()
             .durability(args.taking.durability())
             .meter(Arc::<Metrics>::clone(&metrics));
+        if std::mem::replace(&mut was_open, true) {
+            // Another command may look at a store that was left to one.
+            options.patience = REOPEN_PATIENCE;
+        }
         options.retain_ms = args.retain.map(|age| age.0);
-        let store = Store::open(data, options);
-        let store = store.map_err(|error| failure(data, error))?;
+        let store = match left {
+            Some(store) => store,
+            None => {
+                let store = Store::open(data, options);
+                Arc::new(store.map_err(|error| failure(data, error))?)
+            }
+        };
         caution(data, &store)?;
         let config = Config::default()
             .rules(args.taking.rules())

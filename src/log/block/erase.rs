@@ -34,7 +34,9 @@ impl Block {
         for (stream, stored) in sections.streams.iter_mut().zip(block.sections(None)) {
             let Some(section) = stored else { continue };
             let payload = section.plain_of(object)?;
-            if eraser.may_be_in(&payload) {
+            // A rejected line can spell a name in any way.
+            let has_rejects = stream.from.is_none() && block.header.rejects > 0;
+            if has_rejects || eraser.may_be_in(&payload) {
                 let before = erasure.strings;
                 let erased = erase_stream(&payload, &mut erasure)?;
                 if erasure.strings > before {

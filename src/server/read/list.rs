@@ -101,8 +101,14 @@ fn preferred<T>(
         let of = |asked: &&str| {
             let (value, rest) = asked.split_once(';').unwrap_or((asked, ""));
             let is_any = matches!(value.trim(), "*/*" | "*");
-            let matches = is_any || value.trim().eq_ignore_ascii_case(name);
-            let weight = rest.split(';').find_map(|it| it.trim().strip_prefix("q="));
+            let of_kind = value.trim().strip_suffix('*').filter(|_| !is_any);
+            let matches = is_any
+                || value.trim().eq_ignore_ascii_case(name)
+                || of_kind.is_some_and(|kind| name.starts_with(kind));
+            let weight = rest.split(';').find_map(|it| {
+                let (key, weight) = it.split_once('=')?;
+                key.trim().eq_ignore_ascii_case("q").then_some(weight)
+            });
             let weight = weight.map_or(Some(1.0), |weight| weight.trim().parse().ok());
             // What is named counts before what is meant by a star.
             weight
@@ -351,7 +357,8 @@ mod tests {
             (Some("Text/CSV; header=present"), csv),
             (Some("*/*;q=0.1, text/csv;q=0.9"), csv),
             (Some("text/csv;q=0.2, application/x-ndjson;q=0.8"), lines),
-            (Some("text/csv;q=0, */*"), lines),
+            (Some("text/csv;Q=0, */*"), lines),
+            (Some("text/*"), csv),
             (Some("text/csv;q=nonsense"), lines),
         ] {
             assert_eq!(form(accept, None), (media_type, None), "{accept:?}");

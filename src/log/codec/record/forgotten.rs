@@ -50,6 +50,6 @@ impl ForgottenBody {
 impl Renumber for ForgottenBody {
     fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         map.text(&mut self.stand_in, TextOf::Named)?;
-        map.text_if(&mut self.channel, TextOf::Named)
+        map.text_if(&mut self.channel, TextOf::Known(false))
     }
 }

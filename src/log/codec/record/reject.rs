@@ -53,12 +53,16 @@ impl RejectBody {
 
 impl Renumber for RejectBody {
     fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
-        if let Some(text) = &self.text
-            && map.takes_line(&text.0)
-        {
-            (self.text, self.blake3) = (None, [0; 32]);
+        let mut reason_of = TextOf::Named;
+        if let Some(text) = &self.text {
+            let is_cut = self.length > text.0.len() as u64;
+            if map.takes_line(&text.0, is_cut) {
+                (self.text, self.blake3) = (None, [0; 32]);
+                // It quotes the line.
+                reason_of = TextOf::Known(true);
+            }
         }
         map.text(&mut self.source, TextOf::Named)?;
-        map.text(&mut self.reason, TextOf::Named)
+        map.text(&mut self.reason, reason_of)
     }
 }

@@ -15,6 +15,8 @@ pub(in crate::log) enum TextOf {
     Both,
     /// Of the person whose name is in it.
     Named,
+    /// The caller knows whether it is theirs.
+    Known(bool),
 }
 
 /// Erases the strings of one person, and counts what it finds.
@@ -51,6 +53,7 @@ impl<'e> Erasure<'e> {
             TextOf::Member => self.is_them,
             TextOf::Both => self.is_them || self.is_by_them,
             TextOf::Named => self.eraser.is_everywhere() && is_named(),
+            TextOf::Known(theirs) => theirs,
         };
         if takes {
             self.strings += 1;

@@ -188,12 +188,12 @@ impl TableMap<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether a rejected line is theirs, so that it is blanked.
-    pub(in crate::log::codec) fn takes_line(&mut self, line: &[u8]) -> bool {
+    /// Whether a rejected line is theirs, so that it is blanked. `is_cut`: only its front was kept.
+    pub(in crate::log::codec) fn takes_line(&mut self, line: &[u8], is_cut: bool) -> bool {
         let Some(erasure) = &mut self.erasure else {
             return false;
         };
-        let takes = erasure.eraser.is_everywhere() && erasure.eraser.is_named_in(line);
+        let takes = erasure.eraser.is_everywhere() && erasure.eraser.is_named_in_line(line, is_cut);
         erasure.strings += u64::from(takes);
         erasure.found.rejects += u64::from(takes);
         takes
