@@ -29,6 +29,8 @@ const forget = h('button', { type: 'button', class: 'quiet', hidden: true, oncli
 let page = null;
 /** @type {Place} */
 let place = read(location.hash);
+/** The address of what is shown. */
+let address = location.hash;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let later;
 /** @type {string | null} What was wrong before, so that it is announced once. */
@@ -43,8 +45,11 @@ const shell = {
       location.hash = write(next);
       return;
     }
+    // On the way to another page, what comes late from the one that is left must not take that page's address.
+    if (location.hash !== address) return;
     place = next;
     history.replaceState(null, '', write(next));
+    address = location.hash;
     nameWindow();
   },
   state(state) {
@@ -145,6 +150,7 @@ function nameWindow() {
 /** Shows what the address says. */
 function show() {
   place = read(location.hash);
+  address = location.hash;
   const first = page === null;
   if (page && same(shownPlace, place)) {
     page.update(place);
