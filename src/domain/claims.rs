@@ -28,7 +28,7 @@ pub fn listed<'a>(
                     }
                 }
             }
-            Cow::Owned(whole(members, names))
+            Cow::Owned(of_members(members, names))
         }
     }
 }
@@ -36,7 +36,7 @@ pub fn listed<'a>(
 /// The roster after a commit, as a list that claims exactly this roster. `state` is the state before the commit.
 #[must_use]
 pub fn standing(channel: NameId, entries: &[Entry], state: &State, names: &Names) -> FullListing {
-    whole(roster_after(channel, entries, state), names)
+    of_members(roster_after(channel, entries, state), names)
 }
 
 fn roster_after(
@@ -70,7 +70,12 @@ fn roster_after(
     roster
 }
 
-fn whole(members: NumberMap<MemberId, ListedMember>, names: &Names) -> FullListing {
+/// A list of these members, each once, and of the topics that they are in.
+#[must_use]
+pub fn of_members(
+    members: impl IntoIterator<Item = (MemberId, ListedMember)>,
+    names: &Names,
+) -> FullListing {
     let mut members: Vec<(MemberId, ListedMember)> = members.into_iter().collect();
     members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
     let mut topics: Vec<(NameId, bool)> = Vec::new();

@@ -1,11 +1,12 @@
 //! What a snapshot says by itself, where entries before it are missing. Its list is often stored as the difference from the
 //! roster after it, and that roster may not be known any more.
 
+use crate::domain::claims;
 use crate::domain::entry::{
     Change, Entry, FullListing, Late, ListedMember, Listing, Origin, Payload, Snapshot,
 };
 use crate::domain::event::ChangeKind;
-use crate::domain::names::{MemberId, NameId};
+use crate::domain::names::MemberId;
 use crate::log::digest::{RosterDigest, member_hash};
 use crate::store::StateView;
 use std::collections::HashMap;
@@ -105,7 +106,6 @@ impl SnapshotView<'_> {
 
     /// The snapshot as an incomplete one, which lists those of whom it is known that it listed them, and that they were there.
     pub fn what_it_says(&self) -> Entry {
-        let names = self.at.names;
         let mut members: HashMap<MemberId, ListedMember> = HashMap::new();
         match &self.snapshot.claims {
             Listing::Whole(whole) => members.extend(whole.members.iter().cloned()),
@@ -124,20 +124,9 @@ impl SnapshotView<'_> {
             }
         }
         members.retain(|member, _| !self.snapshot.held.contains(member));
-        let mut members: Vec<(MemberId, ListedMember)> = members.into_iter().collect();
-        members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
-        let mut topics: Vec<(NameId, bool)> = Vec::new();
-        for (member, _) in &members {
-            let topic = names.key(*member).topic;
-            if topics.last().is_none_or(|&(last, _)| last != topic) {
-                topics.push((topic, false));
-            }
-        }
         let claims = Listing::Whole(FullListing {
             incomplete: true,
-            topics_missing: false,
-            topics,
-            members,
+            ..claims::of_members(members, self.at.names)
         });
         let snapshot = Snapshot {
             complete: false,

@@ -16,7 +16,7 @@ use crate::cli::timeline::lanes::{LaneKey, Lanes};
 use crate::cli::timeline::span::TimelineSpan;
 use crate::domain::time::Millis;
 use crate::limits::{TIMELINE_COLUMNS_MAX, TIMELINE_LANES_MAX};
-use crate::query::answer::{Missed, Session};
+use crate::query::answer::Missed;
 use crate::query::calendar::Zone;
 use crate::query::params::{MissedParams, SessionsParams, WhoParams};
 use crate::query::time::When;
@@ -137,7 +137,7 @@ impl<'a> LaneQuestions<'a> {
         self.backend.each(&self.sessions(self.from), |stay| {
             let begin = stay.joined_not_before.unwrap_or(stay.joined_at).0;
             extend(begin, stay.left_at.unwrap_or(stay.joined_at).0);
-            members.insert(key(stay));
+            members.insert(LaneKey::of(stay));
             if members.len() > TIMELINE_LANES_MAX {
                 members.pop_last();
             }
@@ -225,13 +225,5 @@ impl<'a> LaneQuestions<'a> {
             zone: self.zone,
             ..WhoParams::default()
         }
-    }
-}
-
-fn key(stay: &Session) -> LaneKey {
-    LaneKey {
-        topic: stay.topic.clone().unwrap_or_default(),
-        user: stay.user.clone(),
-        connection: stay.connection.clone().unwrap_or_default(),
     }
 }

@@ -19,6 +19,18 @@ pub struct LaneKey {
     pub connection: String,
 }
 
+impl LaneKey {
+    /// The member of a stay.
+    #[must_use]
+    pub fn of(stay: &Session) -> LaneKey {
+        LaneKey {
+            topic: stay.topic.clone().unwrap_or_default(),
+            user: stay.user.clone(),
+            connection: stay.connection.clone().unwrap_or_default(),
+        }
+    }
+}
+
 /// What a cell shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LaneCell {
@@ -143,14 +155,11 @@ impl Lanes {
         let Some(columns) = self.span.shows(from, to) else {
             return;
         };
-        let key = LaneKey {
-            topic: stay.topic.clone().unwrap_or_default(),
-            user: stay.user.clone(),
-            connection: stay.connection.clone().unwrap_or_default(),
-        };
         let middle = self.span.middle(columns.start);
         let is_short = middle < from || middle >= to;
-        let Some(cells) = self.lane(key) else { return };
+        let Some(cells) = self.lane(LaneKey::of(stay)) else {
+            return;
+        };
         if let Some(cell) = cells.get_mut(columns.start)
             && is_short
             && *cell == LaneCell::Absent

@@ -67,11 +67,8 @@ impl BaseObject {
     /// # Errors
     /// It is no base, or damaged.
     pub fn read(bytes: Vec<u8>) -> Result<BaseObject, BlockError> {
-        let front =
-            read_front(&bytes, MAGIC, &[VERSION])?.map_err(|needed| BlockError::Length {
-                expected: needed as u64,
-                found: bytes.len() as u64,
-            })?;
+        let front = read_front(&bytes, MAGIC, &[VERSION])?
+            .map_err(|needed| BlockError::too_short(needed, &bytes))?;
         let (header, used): (BaseHeader, usize) = unpack(front.body)?;
         let lengths = SectionBody {
             stored_len: header.packed_len,

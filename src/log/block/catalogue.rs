@@ -411,10 +411,7 @@ fn front(objects: &dyn ObjectStore, number: u64) -> Result<Block, JournalError> 
         match Block::decode(&bytes).map_err(|error| damaged(number, &error))? {
             Ok(block) => return Ok(block),
             Err(needed) if bytes.len() == length => length = needed,
-            Err(needed) => {
-                let (expected, found) = (needed as u64, bytes.len() as u64);
-                return Err(damaged(number, &BlockError::Length { expected, found }));
-            }
+            Err(needed) => return Err(damaged(number, &BlockError::too_short(needed, &bytes))),
         }
     }
 }

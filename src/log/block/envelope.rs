@@ -54,6 +54,16 @@ pub enum BlockError {
     Frame(#[from] FrameError),
 }
 
+impl BlockError {
+    /// Of an object, of which these are all bytes, so many are needed.
+    pub(super) fn too_short(needed: usize, object: &[u8]) -> BlockError {
+        BlockError::Length {
+            expected: needed as u64,
+            found: object.len() as u64,
+        }
+    }
+}
+
 impl From<CodecError> for BlockError {
     fn from(error: CodecError) -> Self {
         BlockError::Frame(FrameError::Codec(error))
@@ -92,11 +102,9 @@ pub(super) fn read_front<'a>(
     if bytes.first_chunk() != Some(&magic) {
         return Err(BlockError::NoBlock);
     }
-    let short = BlockError::Length {
-        expected: PREFIX_BYTES as u64,
-        found: bytes.len() as u64,
-    };
-    let (prefix, rest) = bytes.split_first_chunk::<PREFIX_BYTES>().ok_or(short)?;
+    let (prefix, rest) = bytes
+        .split_first_chunk::<PREFIX_BYTES>()
+        .ok_or_else(|| BlockError::too_short(PREFIX_BYTES, bytes))?;
     let [_, _, _, _, version, _, _, _, a, b, c, d, sum @ ..] = *prefix;
     if !known.contains(&version) {
         let newest = known.iter().copied().max().unwrap_or_default();

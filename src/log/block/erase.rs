@@ -24,10 +24,7 @@ impl Block {
     /// # Errors
     /// It is damaged.
     pub fn erase(object: &[u8], eraser: &Eraser) -> Result<Option<(Vec<u8>, Erased)>, BlockError> {
-        let block = Block::decode(object)?.map_err(|needed| BlockError::Length {
-            expected: needed as u64,
-            found: object.len() as u64,
-        })?;
+        let block = Block::of_object(object)?;
         let mut sections = block.new_sections(object)?;
         let mut erasure = Erasure::new(eraser);
         let mut is_new = false;

@@ -242,6 +242,11 @@ impl Block {
         Ok((block, bytes))
     }
 
+    /// Reads the header of an object of which these are all bytes.
+    pub(super) fn of_object(object: &[u8]) -> Result<Block, BlockError> {
+        Block::decode(object)?.map_err(|needed| BlockError::too_short(needed, object))
+    }
+
     /// Reads the header at the front of an object; `Err` with the bytes that are needed if there are too few.
     pub(super) fn decode(bytes: &[u8]) -> Result<Result<Block, usize>, BlockError> {
         let ObjectFront { version, body, end } =

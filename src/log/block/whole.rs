@@ -20,13 +20,7 @@ impl WholeBlock {
     /// # Errors
     /// One of them is damaged, except for states; with the header, if that is not.
     pub fn read(bytes: &[u8]) -> Result<WholeBlock, (BlockError, Option<Box<FrameHeader>>)> {
-        let block = match Block::decode(bytes).map_err(|error| (error, None))? {
-            Ok(block) => block,
-            Err(needed) => {
-                let (expected, found) = (needed as u64, bytes.len() as u64);
-                return Err((BlockError::Length { expected, found }, None));
-            }
-        };
+        let block = Block::of_object(bytes).map_err(|error| (error, None))?;
         match payload(&block, bytes) {
             Ok(payload) => Ok(WholeBlock {
                 states_fit: bytes.len() == block.bytes() && states_fit(&block, bytes),

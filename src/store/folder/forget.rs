@@ -9,7 +9,7 @@
 //! free: they are new. Nothing derived is carried over.
 
 use super::data_dir;
-use super::identity::known_head;
+use super::identity::{known_head, random};
 use super::manifest::Manifest;
 use super::stage::Stage;
 use crate::domain::names::Names;
@@ -87,9 +87,7 @@ impl Forgetting {
         patience: Duration,
     ) -> Result<Forgetting, ForgetError> {
         data_dir::expect(dir)?;
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|error| StoreError::Randomness(error.to_string()))?;
-        let eraser = Eraser::new(user, channel, key);
+        let eraser = Eraser::new(user, channel, random()?);
         let stage = Stage::begin(dir, patience)?;
         let manifest = data_dir::expect(dir)?;
         let engine = SledJournal::open(&dir.join("log"), Durability::Power)?;

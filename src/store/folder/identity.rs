@@ -19,6 +19,13 @@ pub(super) const ID_BYTES: usize = 16;
 /// Advice for a user who cannot restore the right log.
 const GO_ON: &str = "put back the log that belongs to it; to go on without what is lost, take \"head\" out of store.json";
 
+/// Bytes that nobody can guess, for an id or a key.
+pub(super) fn random<const BYTES: usize>() -> Result<[u8; BYTES], StoreError> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Randomness(error.to_string()))?;
+    Ok(bytes)
+}
+
 /// Checks that the log's file exists if the manifest knows of entries: the engine would create a missing log anew.
 pub(in crate::store) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
     let known = data_dir.manifest().head.map_or(0, |head| head.seq);
@@ -66,8 +73,7 @@ pub(in crate::store) fn compare_ids(
         }
         (None, Some(of_log)) => of_log,
         (None, None) => {
-            let mut id = [0; ID_BYTES];
-            getrandom::fill(&mut id).map_err(|error| StoreError::Randomness(error.to_string()))?;
+            let id: [u8; ID_BYTES] = random()?;
             log.set_store_id(&id)?;
             id.to_vec()
         }

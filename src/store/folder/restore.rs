@@ -2,7 +2,7 @@
 //! How it takes its place is in `stage`.
 
 use super::data_dir::DataDir;
-use super::identity::ID_BYTES;
+use super::identity::{ID_BYTES, random};
 use super::manifest::{KnownHead, Manifest};
 use super::migrate::FORMAT;
 use super::salvage::DamagedFolder;
@@ -264,8 +264,7 @@ impl Restoring {
         self.append()?;
         let id = self.close_engine(next)?;
         let known = of.manifest();
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|error| StoreError::Randomness(error.to_string()))?;
+        let key: [u8; 32] = random()?;
         let created_at = (Options::default().clock)();
         let manifest = Manifest {
             format: FORMAT,
@@ -295,8 +294,7 @@ impl Restoring {
         };
         // Another id: what is recorded from now on is another history than that of the store that was backed up, and no backup
         // of the one may continue one of the other.
-        let mut id = [0; ID_BYTES];
-        getrandom::fill(&mut id).map_err(|error| StoreError::Randomness(error.to_string()))?;
+        let id = random()?;
         engine.set_store_id(&id)?;
         engine.close()?;
         Ok(id)
