@@ -56,7 +56,7 @@ pub fn forget(
         found: forgetting.found,
         is_known: forgetting.is_known,
     };
-    if dry_run {
+    if dry_run || !forgetting.is_needed {
         return Ok(forgotten);
     }
     let store = forgetting.staged()?;

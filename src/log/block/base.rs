@@ -11,7 +11,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::base::{BaseContent, BaseHeader};
 use crate::log::codec::bytes::{pack, unpack};
 use crate::log::codec::header::SectionBody;
-use crate::log::eraser::Eraser;
+use crate::log::eraser::{Erased, Eraser};
 use crate::log::frame::FrameError;
 
 /// The number of the base among the objects: no block has it, since positions begin at 1.
@@ -86,18 +86,22 @@ impl BaseObject {
         })
     }
 
-    /// The object of a base without the strings of a person; `None` if it has none of them.
+    /// The object of a base without the strings of a person, and what was found of them; `None` if it has none.
     ///
     /// # Errors
     /// The content is not what a base has.
-    pub fn erase(&self, eraser: &Eraser) -> Result<Option<Vec<u8>>, BlockError> {
+    pub fn erase(&self, eraser: &Eraser) -> Result<Option<(Vec<u8>, Erased)>, BlockError> {
         if !eraser.may_be_in(&self.content.plain_of(&self.bytes)?) {
             return Ok(None);
         }
-        let mut content = self.content()?;
-        content.erase(eraser)?;
-        let (_, bytes) = self.header.clone().encode(&content)?;
-        Ok(Some(bytes))
+        let content = self.content()?;
+        let mut erased = content.clone();
+        let found = erased.erase(eraser)?;
+        if erased == content {
+            return Ok(None);
+        }
+        let (_, bytes) = self.header.clone().encode(&erased)?;
+        Ok(Some((bytes, found)))
     }
 
     /// The object as it is stored.
