@@ -20,6 +20,8 @@ pub(super) const BASE: u64 = 0;
 const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFC];
 /// The format of bases that this Rollbook writes. A reader for each released one must remain: a base cannot be made again.
 const VERSION: u8 = 1;
+/// The largest number, so that what is counted on from there does not overflow.
+const COUNT_MAX: u64 = u64::MAX >> 1;
 /// zstd's level.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -76,7 +78,16 @@ impl BaseObject {
         };
         let content = Section::next(lengths, &mut { front.end })?;
         content.packed(bytes.get(front.end..).unwrap_or_default())?;
-        if used != front.body.len() || header.next < 2 || header.frame == 0 {
+        let counts = [
+            header.next,
+            header.frame,
+            header.seq,
+            header.rejects,
+            header.reject_bytes,
+        ];
+        let is_counted_on = counts.iter().all(|&count| count <= COUNT_MAX);
+        let begins = header.next >= 2 && header.frame >= 1;
+        if used != front.body.len() || !begins || !is_counted_on {
             return Err(FrameError::Disagree("the base's place").into());
         }
         Ok(BaseObject {
