@@ -225,8 +225,10 @@ pub const OWNER_ANSWERS_MAX: usize = 16;
 pub const STILL_READING_MS: u64 = 5_000;
 /// How long a server that stops waits for work in progress.
 pub const STOP_MS_MAX: u64 = 8_000;
-/// How long a server that steps aside waits for the other process to come.
-pub const STEP_ASIDE_MS: u64 = 10_000;
+/// How long a server that steps aside waits for questions that still read the store.
+pub const LAST_QUESTIONS_MS: u64 = 5_000;
+/// How long a server that has left the store waits for the other process, which looks for it all the time.
+pub const LEFT_ALONE_MS: u64 = 2_000;
 
 /// Shortest time between two measurements of the store's files, for queries about their size.
 pub const MEASURE_MS: u64 = 10_000;

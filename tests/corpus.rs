@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-use rollbook_support::fuzzed::{bodies, checkpoints, events, feed, frames};
+use rollbook_support::fuzzed::{blocks, bodies, checkpoints, events, feed, frames};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -88,6 +88,11 @@ fn checkpoints() {
 }
 
 #[test]
+fn blocks() {
+    run("blocks", blocks::blocks);
+}
+
+#[test]
 fn bodies() {
     run("bodies", bodies::bodies);
 }
@@ -98,9 +103,9 @@ fn events() {
 }
 
 #[test]
-#[ignore = "writes the corpus anew, for a new version of checkpoints or frames"]
+#[ignore = "writes the corpus anew, for a new version of checkpoints, frames or blocks"]
 fn write_seeds() {
-    for (path, seed) in checkpoints::seeds() {
+    for (path, seed) in checkpoints::seeds().into_iter().chain(blocks::seeds()) {
         std::fs::write(Path::new(CORPUS).join(path), seed).unwrap();
     }
 }

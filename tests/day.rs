@@ -1,14 +1,21 @@
 //! A day of an operations engineer, from the outside: settings from a file, tokens, certificates, metrics, a backup, a kill, damage,
 //! a repair, a restore, retention, somebody who is forgotten, and a store of the first format. Each step stands on the one before.
+//! `ROLLBOOK` names another program than the one that cargo built: `tests/package/run` has the day lived with the installed one.
 #![cfg(all(feature = "server", unix))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook_support::certificates::{Authority, Issued};
-use rollbook_support::program::{Folder, Ran, TRUSTED, folder, run};
+use rollbook_support::program::{Folder, Ran, TRUSTED, run};
 use rollbook_support::serving::Serving;
 use rollbook_support::stores::of_format_1;
 use rustix::process::{Pid, Signal, kill_process};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+    let named = std::env::var("ROLLBOOK");
+    named.unwrap_or_else(|_| env!("CARGO_BIN_EXE_rollbook").to_owned())
+});
 
 const EVENING: &str = include_str!("../examples/weak-network-evening.jsonl");
 
@@ -21,7 +28,7 @@ struct House {
 
 impl House {
     fn new() -> House {
-        let folder = folder!();
+        let folder = Folder::new(&PROGRAM);
         let authority = Authority::new("ours");
         folder.file(TRUSTED, authority.certificate());
         let secret = folder.file("secret", "a secret of thirty-two bytes, or more\n");

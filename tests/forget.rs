@@ -246,6 +246,39 @@ fn in_one_channel_they_are_known_elsewhere() {
 }
 
 #[test]
+fn for_who_is_not_there_nothing_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    evening(dir.path(), true);
+    let manifest = std::fs::read(dir.path().join("store.json")).unwrap();
+    let nobody = forget(dir.path(), ("nobody", None), NOW, false, Duration::ZERO).unwrap();
+    assert_eq!((nobody.is_known, nobody.found), (false, Default::default()));
+    assert_eq!(
+        std::fs::read(dir.path().join("store.json")).unwrap(),
+        manifest
+    );
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    assert!(store.forgotten().unwrap().is_empty());
+}
+
+#[test]
+fn what_the_base_of_a_pruned_store_has_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    evening(dir.path(), true);
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    store.prune(i64::MAX).unwrap();
+    assert!(store.retained().unwrap().seq > 5);
+    drop(store);
+    let whom = ("tony", Some("hall"));
+    let forgotten = forget(dir.path(), whom, NOW, false, Duration::ZERO).unwrap();
+    // Tony's join is pruned: that he is there, and with which metadata, the base says.
+    assert_eq!((forgotten.found.changes, forgotten.found.texts), (1, 1));
+    // A topic is not a person.
+    let whom = ("chat", Some("hall"));
+    let nobody = forget(dir.path(), whom, NOW, true, Duration::ZERO).unwrap();
+    assert!(!nobody.is_known, "{nobody:?}");
+}
+
+#[test]
 fn no_backup_continues_one_that_still_has_them() {
     let dir = tempfile::tempdir().unwrap();
     evening(dir.path(), true);

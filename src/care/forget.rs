@@ -1,6 +1,6 @@
 //! `forget`: makes a store again without the strings of a person, and verifies it before it takes the place of what is there.
 
-use super::VerifyDepth;
+use super::sound::sound;
 use crate::domain::time::Millis;
 use crate::log::eraser::Erased;
 use crate::store::{ForgetError, Forgetting};
@@ -56,20 +56,11 @@ pub fn forget(
         found: forgetting.found,
         is_known: forgetting.is_known,
     };
-    if dry_run {
+    if dry_run || !forgetting.is_needed {
         return Ok(forgotten);
     }
     let store = forgetting.staged()?;
-    let verified = store.verify(VerifyDepth::Form, |_| {})?;
-    if let Some(problem) = verified.problems.into_iter().next() {
-        let (seq, detail) = (problem.seq, problem.detail);
-        return Err(ForgetError::Unsound { seq, detail });
-    }
-    if store.head() != forgetting.head {
-        let detail = format!("entries up to {} are missing", forgetting.head);
-        let seq = store.head();
-        return Err(ForgetError::Unsound { seq, detail });
-    }
+    sound(&store, forgetting.head)?;
     store.close()?;
     drop(store);
     forgetting.take_place()?;

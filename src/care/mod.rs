@@ -4,6 +4,7 @@
 mod forget;
 mod repair;
 mod restore;
+mod sound;
 mod verify;
 
 pub use crate::log::eraser::Erased;

@@ -1,6 +1,6 @@
 //! `restore`: makes a store of backups again, and verifies it before it takes the place of what is there.
 
-use super::VerifyDepth;
+use super::sound::sound;
 use crate::store::{Backup, RestoreError, Restoring};
 use std::io::Read;
 use std::path::Path;
@@ -48,20 +48,8 @@ pub fn restore<R: Read>(
     }
     let last = last.ok_or(RestoreError::Nothing)?;
     let store = restoring.staged()?;
-    let unsound = |seq, detail| RestoreError::Unsound { seq, detail };
-    let verified = store.verify(VerifyDepth::Form, |_| {});
-    let verified = verified.map_err(|error| unsound(0, error.to_string()))?;
-    if let Some(problem) = verified.problems.into_iter().next() {
-        return Err(unsound(problem.seq, problem.detail));
-    }
-    if store.head() != last.end.seq {
-        let detail = format!("entries up to {} are missing", last.end.seq);
-        return Err(unsound(store.head(), detail));
-    }
+    let entries = sound(&store, last.end.seq)?;
     drop(store);
     restoring.take_place()?;
-    Ok(Restored {
-        last,
-        entries: verified.entries,
-    })
+    Ok(Restored { last, entries })
 }

@@ -358,9 +358,7 @@ pub fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
 /// When there is no store, or another process has it open.
 #[cfg(feature = "server")]
 pub fn open_store(data: &Path) -> Result<Store, Failure> {
-    /// Long enough for a short query of another process.
-    const PATIENCE: Duration = Duration::from_secs(5);
-    open(data, PATIENCE).map_err(|error| failure(data, error))
+    open(data, super::holding::PATIENCE).map_err(|error| failure(data, error))
 }
 
 /// A client for the server at a URL of the command line.

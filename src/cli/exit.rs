@@ -120,7 +120,7 @@ impl Failure {
             Exit::InUse,
             format!("the store in {} is in use by {owner}", path(data)),
         )
-        .hint("wait until it is done, or stop it, and try again")
+        .hint("wait until it is done, or stop it, and try again; if it is a server, send it the lines (`POST /v1/events`)")
     }
 
     /// The store is damaged.

@@ -2,16 +2,19 @@
 
 use super::commands::failure;
 use super::exit::Failure;
+use super::progress::say;
 use crate::domain::entry::Rules;
 use crate::feed::Settings;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "server")]
-use super::progress::say;
-#[cfg(feature = "server")]
 use crate::server::{Config, Metrics, OwnerSocket};
+
+/// How long a command that writes waits for a short one of another process.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open store and its socket.
 pub struct Holding {
@@ -49,6 +52,26 @@ impl Holding {
             Ok(Holding {
                 store: Arc::new(store),
             })
+        }
+    }
+
+    /// As [`record`](Holding::record). Where another process has the store open, waits a moment: it may answer a question, or
+    /// write a backup.
+    ///
+    /// # Errors
+    /// Those of `record`, once it has waited.
+    pub fn record_soon(
+        data: &Path,
+        options: Options,
+        rules: Rules,
+        settings: Settings,
+    ) -> Result<Holding, StoreError> {
+        match Holding::record(data, options.clone(), rules, settings) {
+            Err(error @ StoreError::InUse { .. }) => {
+                say(&format!("{error}: waiting up to {} s", PATIENCE.as_secs()));
+                Holding::record(data, options.patience(PATIENCE), rules, settings)
+            }
+            opened => opened,
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Erased {
     pub changes: u64,
     /// Their metadata, reasons and ids, and names of sources with their name.
     pub texts: u64,
+    /// Paths of files among these texts, which have their name as a word.
+    pub paths: u64,
     /// Rejected lines with their name, which were blanked.
     pub rejects: u64,
     /// Texts of others that have their name, and stay.
@@ -39,6 +41,7 @@ impl Erased {
     pub fn add(&mut self, other: Erased) {
         self.changes += other.changes;
         self.texts += other.texts;
+        self.paths += other.paths;
         self.rejects += other.rejects;
         self.mentions += other.mentions;
     }

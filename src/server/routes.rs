@@ -13,8 +13,9 @@ use super::{dashboard, openapi, owner, pages};
 use crate::query::answer;
 use crate::query::params;
 use axum::Router;
-use axum::http::HeaderMap;
-use axum::middleware::from_fn_with_state;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::sync::Arc;
@@ -106,6 +107,13 @@ pub fn document() -> serde_json::Value {
     openapi::describe(ROUTES)
 }
 
+/// Names what the form of a list depends on, whatever is answered.
+async fn varying(mut response: Response) -> Response {
+    let vary = HeaderValue::from_static("accept, accept-encoding");
+    response.headers_mut().insert(header::VARY, vary);
+    response
+}
+
 /// Creates a router from tables, with the policy of a listener, and for pages of these origins. Where the dashboard's page
 /// is, its files are.
 pub fn router(
@@ -123,7 +131,10 @@ pub fn router(
             stays: route.answer.stays(),
             route: route.path,
         };
-        let handler = (route.handler)().layer(from_fn_with_state(at_door, guard));
+        let mut handler = (route.handler)().layer(from_fn_with_state(at_door, guard));
+        if matches!(route.answer, AnswerForm::List(_)) {
+            handler = handler.layer(map_response(varying));
+        }
         router = router.route(route.path, handler);
     }
     let has_page = tables

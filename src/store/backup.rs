@@ -2,7 +2,8 @@
 //! is in `log/archive`; how a store is made of it again, in `folder/restore`.
 //!
 //! **Invariant:** a backup has what was durable when it began, and nothing later. While it is written nothing is sealed or
-//! pruned, so that blocks and frames fit together; lines are recorded all the same.
+//! pruned, so that blocks and frames fit together; lines are recorded all the same. Who reads it may be slow, so it is written
+//! to a nameless file first, where there is room for one.
 
 use super::Store;
 use super::error::StoreError;
@@ -14,8 +15,16 @@ use crate::log::archive::{
     ArchiveEnd, ArchiveError, ArchivePlace, ArchiveReader, ArchiveStart, ArchiveWriter,
 };
 use crate::log::engine::JournalError;
+#[cfg(feature = "export")]
+use std::fs::File;
+#[cfg(feature = "export")]
+use std::io::{BufWriter, Seek};
 use std::io::{Read, Write};
 use std::path::Path;
+
+/// So much of a backup is written to a file at a time.
+#[cfg(feature = "export")]
+const SPOOLED_BYTES: usize = 64 << 10;
 
 /// Where a backup ended, so that the next one can continue it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,6 +200,26 @@ impl Store {
         }
         let (_, end) = archive.finish(end, unsealed)?;
         Ok(Backup::of(&start, &end))
+    }
+
+    /// As [`backup`](Store::backup), into a nameless file of the store's folder, from which it can be read at leisure: the
+    /// store may be sealed, pruned and closed meanwhile.
+    ///
+    /// # Errors
+    /// [`BackupError`]; [`ArchiveError::Io`] where the file cannot be made, or there is no room for it.
+    #[doc(hidden)]
+    #[cfg(feature = "export")]
+    pub fn spool_backup(
+        &self,
+        since: Option<&BackupPlace>,
+        progress: impl FnMut(u64) -> bool,
+    ) -> Result<File, BackupError> {
+        let folder = self.folder().ok_or(BackupError::InMemory)?;
+        let mut spool = tempfile::tempfile_in(folder).map_err(ArchiveError::Io)?;
+        let sink = BufWriter::with_capacity(SPOOLED_BYTES, &spool);
+        self.backup(sink, since, progress)?;
+        spool.rewind().map_err(ArchiveError::Io)?;
+        Ok(spool)
     }
 }
 

@@ -95,6 +95,8 @@ pub use rejects::KeptRejects;
 #[doc(hidden)]
 pub use seal::{Compacted, SealedBlocks};
 pub use upkeep::Unsealed;
+#[cfg(feature = "cli")]
+pub(crate) use upkeep::note_backup;
 pub use writer::pruner::{Pruned, Retained};
 #[doc(hidden)]
 pub use writer::rewriter::Rewriter;

@@ -6,6 +6,7 @@ use crate::domain::time::Millis;
 use crate::log::engine::files::for_owner;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::path::Path;
 
 /// The file in the folder with the time of the last backup, Unix ms.
 const LAST_BACKUP: &str = "last-backup";
@@ -42,21 +43,12 @@ impl Store {
         })
     }
 
-    /// Notes that a backup was handed over whole. It is no part of the log: if it cannot be written, only the figure is
-    /// older than the backup.
+    /// Notes in the store's folder that a backup was handed over whole.
     #[doc(hidden)]
     pub fn note_backup(&self) {
-        let Some(folder) = self.folder() else {
-            return;
-        };
-        let (path, fresh) = (folder.join(LAST_BACKUP), folder.join("last-backup.new"));
-        let now = (self.shared.options.clock)();
-        let mut options = OpenOptions::new();
-        let options = for_owner(options.write(true).create(true).truncate(true));
-        let written = options
-            .open(&fresh)
-            .and_then(|mut file| writeln!(file, "{now}"));
-        drop(written.and_then(|()| fs::rename(&fresh, &path)));
+        if let Some(folder) = self.folder() {
+            note_backup(folder, (self.shared.options.clock)());
+        }
     }
 
     /// When the last backup was handed over whole, Unix ms, if there was one.
@@ -65,4 +57,16 @@ impl Store {
         let text = fs::read_to_string(self.folder()?.join(LAST_BACKUP)).ok()?;
         text.trim().parse().ok()
     }
+}
+
+/// Notes in the folder of a store that a backup was handed over whole. It is no part of the log: if it cannot be written, only
+/// the figure is older than the backup.
+pub(crate) fn note_backup(folder: &Path, at: Millis) {
+    let (path, fresh) = (folder.join(LAST_BACKUP), folder.join("last-backup.new"));
+    let mut options = OpenOptions::new();
+    let options = for_owner(options.write(true).create(true).truncate(true));
+    let written = options
+        .open(&fresh)
+        .and_then(|mut file| writeln!(file, "{at}"));
+    drop(written.and_then(|()| fs::rename(&fresh, &path)));
 }

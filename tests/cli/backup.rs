@@ -1,7 +1,10 @@
 //! `backup` and `restore` from the outside: of a directory, and of a server.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use rollbook_support::program::{Folder, folder};
+use rollbook_support::program::{DEADLINE, Folder, folder, said};
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::Duration;
 
 fn evening() -> Folder {
     let folder = folder!();
@@ -85,6 +88,71 @@ fn from_the_outside() {
     assert_eq!(kept, ["rollbook-7.backup"]);
 }
 
+#[test]
+fn a_backup_that_is_read_slowly_keeps_nobody_from_the_store() {
+    let folder = evening();
+    let line = |n: u64| {
+        let user = blake3::hash(&n.to_le_bytes());
+        format!(
+            "{{\"t\":\"join\",\"channel\":\"c\",\"topic\":\"t\",\"user\":\"{user}\",\"ts\":{n}}}\n"
+        )
+    };
+    // More than a pipe takes.
+    folder.ingest((10_000..20_000).map(line).collect::<String>(), &[]);
+    let before = folder.run(&["history"]).ok().out;
+    let mut reading = folder.program(&["backup", "-"]);
+    let mut reading = reading.stdout(Stdio::piped()).spawn().unwrap();
+    let mut backup = reading.stdout.take().unwrap();
+    let mut bytes = vec![0; 1];
+    // From its first byte on the backup is all in a file.
+    backup.read_exact(&mut bytes).unwrap();
+    folder.ingest(line(20_000), &[]);
+    assert!(reading.try_wait().unwrap().is_none());
+    backup.read_to_end(&mut bytes).unwrap();
+    assert!(reading.wait().unwrap().success());
+    assert!(bytes.len() > 200_000, "{}", bytes.len());
+    assert!(folder.path("store/last-backup").exists());
+    folder.file("slow", &bytes);
+    folder.run(&["--data", "there", "restore", "slow"]).ok();
+    let restored = folder.run(&["--data", "there", "history"]).ok().out;
+    assert_eq!(restored, before);
+}
+
+#[test]
+fn who_writes_waits_for_another_command() {
+    let folder = evening();
+    let mut holder = folder.program(&["ingest"]);
+    let mut holder = holder
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut feed = holder.stdin.take().unwrap();
+    // The store is opened when there is something to take in.
+    feed.write_all(b"{\"t\":\"join\",\"channel\":\"c\",\"topic\":\"t\",\"user\":\"held\"}\n")
+        .unwrap();
+    while !folder.path("store/rollbook.sock").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    folder.file(
+        "more",
+        b"{\"t\":\"join\",\"channel\":\"c\",\"topic\":\"t\",\"user\":\"late\"}\n",
+    );
+    let mut waiting = folder.program(&["ingest", "more"]);
+    let mut waiting = waiting
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = said(waiting.stderr.take().unwrap());
+    let first = said.recv_timeout(DEADLINE).unwrap();
+    assert!(first.contains("waiting up to"), "{first}");
+    drop(feed);
+    assert!(holder.wait().unwrap().success());
+    assert!(waiting.wait().unwrap().success());
+    assert_eq!(folder.ask(&["history"]).len(), 9);
+}
+
 #[cfg(all(feature = "client", feature = "server"))]
 #[test]
 fn a_server_is_backed_up_while_it_serves() {
@@ -117,6 +185,17 @@ fn a_server_is_backed_up_while_it_serves() {
     let refused = over_the_net("reader", &token("read")).fails(1);
     assert!(refused.err.contains("admin"), "{refused:?}");
     over_the_net("net", &token("admin")).ok();
+    folder.file(
+        "line",
+        b"{\"t\":\"join\",\"channel\":\"c\",\"topic\":\"t\",\"user\":\"u\"}\n",
+    );
+    folder.run(&["--data", "other", "ingest", "line"]).ok();
+    folder.run(&["--data", "other", "backup", "others"]).ok();
+    // As without a server.
+    let strange = folder
+        .run(&["backup", "none", "--since", "others"])
+        .fails(2);
+    assert!(strange.err.contains("is of another store"), "{strange:?}");
     folder.run(&["backup", "--verify", "owner", "net"]).ok();
     let restored = |name: &str, backups: &[&str]| {
         folder

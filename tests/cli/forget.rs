@@ -33,6 +33,12 @@ fn a_plan_changes_nothing_and_says_what_would_go() {
         .run(&["forget", "--user", "nobody", "--dry-run"])
         .fails(3);
     folder.run(&["forget", "--user", ""]).fails(2);
+    // A word in the path of a file is said to be one: of a file that was read, and of a rejected line.
+    let planned = folder.run(&["forget", "--user", "feed", "--dry-run"]).ok();
+    assert!(
+        planned.err.contains("2 texts (2 paths of files)"),
+        "{planned:?}"
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
 struct Running {
@@ -321,6 +322,20 @@ async fn it_steps_aside_for_who_forgets_somebody_and_goes_on() {
         said.iter().any(|line| line.contains("stepping aside")),
         "{said:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_comes_back_soon_where_nobody_takes_the_store() {
+    let folder = folder!();
+    let server = Running::start(&folder, &[]);
+    let (socket, began) = (folder.path("store/rollbook.sock"), Instant::now());
+    let owner = tokio::net::UnixStream::connect(&socket).await.unwrap();
+    let asked = soon(ask(owner, "POST", "/v1/step-aside", &[], "")).await;
+    asked.expect(200);
+    server.get("/v1/history", None).await.expect(200);
+    assert!(began.elapsed() < Duration::from_secs(8));
+    let (status, said) = server.stop(&folder);
+    assert_eq!(status, Some(0), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

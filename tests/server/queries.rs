@@ -196,6 +196,7 @@ async fn lists_come_as_csv_or_parquet_and_compressed_to_who_asks_for_that() {
     let got = served
         .ask("GET", "/v1/gaps?channel=nobody", &head, "")
         .await;
+    assert_eq!(got.header("vary"), "accept, accept-encoding");
     assert_eq!(got.expect(404).error(), "there is no channel \"nobody\"");
     drop(served.stop().await);
     for (args, heard) in heard {

@@ -15,12 +15,12 @@ mod again;
 mod doubt;
 mod listed;
 
-use super::VerifyDepth;
+use super::sound::sound;
 use crate::log::carve::{CarveError, CarvedPiece, Carving, PieceBytes};
 use crate::log::frame::{Check, channel_hash};
 use crate::query::answer::Time;
 use crate::query::repaired::{MissingEntries, Repaired, UnreadablePart};
-use crate::store::{DamagedFolder, KnownEnd, RestoreError, Restoring, Store, StoreError};
+use crate::store::{DamagedFolder, KnownEnd, RestoreError, Restoring, StoreError};
 use again::Redecider;
 use std::path::Path;
 
@@ -63,7 +63,9 @@ pub fn repair(
         report = redecide(to, &carving, (&same, rest), ending, progress)?;
     }
     report.unreadable = unreadable(&carving);
-    report.entries = verified(store)?;
+    report.entries = store.head();
+    sound(&store, report.entries)?;
+    drop(store);
     restoring.take_place()?;
     Ok(report)
 }
@@ -234,18 +236,6 @@ fn unreadable(carving: &Carving) -> Vec<UnreadablePart> {
         what: fault.what.clone(),
     });
     parts.collect()
-}
-
-/// Verifies the new store, and closes it. Returns its last entry.
-fn verified(store: Store) -> Result<u64, RestoreError> {
-    let verified = store.verify(VerifyDepth::Form, |_| {})?;
-    if let Some(problem) = verified.problems.into_iter().next() {
-        let (seq, detail) = (problem.seq, problem.detail);
-        return Err(RestoreError::Unsound { seq, detail });
-    }
-    let head = store.head();
-    drop(store);
-    Ok(head)
 }
 
 /// It was read a moment ago.

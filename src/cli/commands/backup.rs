@@ -1,6 +1,6 @@
 //! `backup`: all that is durable as one file, while lines are recorded; and whether such a file is whole.
 
-use super::failure;
+use super::{failure, now};
 use crate::cli::answers::QueryBackend;
 #[cfg(feature = "client")]
 use crate::cli::answers::unanswered;
@@ -10,12 +10,17 @@ use crate::cli::help::HELP;
 use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
 use crate::cli::progress::{FileProgress, say};
+#[cfg(feature = "client")]
+use crate::cli::text::shown;
 use crate::cli::text::{count, many};
+#[cfg(feature = "client")]
+use crate::client::remote::RemoteError;
+use crate::log::archive::ArchiveError;
 use crate::query::answer::Time;
-use crate::store::{Backup, BackupError, BackupPlace};
+use crate::store::{Backup, BackupError, BackupPlace, note_backup};
 use clap::Args;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use tempfile::NamedTempFile;
@@ -111,16 +116,27 @@ fn write(
     let written = match backend {
         QueryBackend::Store(data, store) => {
             let mut holding = Holding::read(data, *store);
-            let going = |bytes| {
+            let mut going = |bytes| {
                 progress.at(bytes, 0);
                 !stopped()
             };
-            let written = holding.store().backup(&mut sink, since, going);
-            let written = written.map(drop).map_err(|error| unmade(data, error));
-            written.and_then(|()| {
-                holding.store().note_backup();
-                holding.close(data)
-            })
+            let written = match holding.store().spool_backup(since, &mut going) {
+                // Its reader may be slow, and others want the store.
+                Ok(spool) => {
+                    holding.close(data)?;
+                    drop(holding);
+                    copy(spool, &mut sink, &mut going)
+                }
+                // There may be no room for the file, and then a backup is wanted all the more.
+                Err(BackupError::Archive(ArchiveError::Io(_))) => {
+                    let store = holding.store();
+                    let written = store.backup(&mut sink, since, &mut going).map(drop);
+                    written.and_then(|()| Ok(store.close()?))
+                }
+                Err(error) => Err(error),
+            };
+            let noted = written.map(|()| note_backup(data, now()));
+            noted.map_err(|error| unmade(data, error))
         }
         #[cfg(feature = "client")]
         QueryBackend::Server(server) => {
@@ -133,7 +149,7 @@ fn write(
                 put.is_ok()
             };
             let came = server.download("backup", &params, &stopped, each);
-            came.map_err(unanswered).and_then(|()| match put {
+            came.map_err(unsent).and_then(|()| match put {
                 _ if stopped() => Err(Failure::new(
                     Exit::Interrupted,
                     BackupError::Stopped.to_string(),
@@ -146,6 +162,37 @@ fn write(
     written?;
     sink.flush()
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))
+}
+
+/// Copies a backup from the file in which it waits.
+fn copy(
+    mut spool: File,
+    sink: &mut dyn Write,
+    going: &mut dyn FnMut(u64) -> bool,
+) -> Result<(), BackupError> {
+    let (mut piece, mut bytes) = (vec![0; 64 << 10], 0);
+    loop {
+        let read = spool.read(&mut piece).map_err(ArchiveError::Io)?;
+        let Some(piece) = piece.get(..read).filter(|piece| !piece.is_empty()) else {
+            return Ok(());
+        };
+        sink.write_all(piece).map_err(ArchiveError::Io)?;
+        bytes += read as u64;
+        if !going(bytes) {
+            return Err(BackupError::Stopped);
+        }
+    }
+}
+
+/// What a server refuses of a backup is wrong with what was asked, as it is where the store itself is read.
+#[cfg(feature = "client")]
+fn unsent(error: RemoteError) -> Failure {
+    match error {
+        RemoteError::Failed {
+            status: 400, why, ..
+        } => Failure::new(Exit::Usage, shown(&why)),
+        other => unanswered(other),
+    }
 }
 
 fn verify(files: &[PathBuf]) -> Result<(), Failure> {

@@ -14,7 +14,10 @@ use clap::Args;
 use std::path::Path;
 use std::time::Duration;
 #[cfg(feature = "client")]
-use {crate::client::remote::ServerClient, crate::limits, crate::store::StoreError};
+use {
+    crate::cli::holding::PATIENCE, crate::client::remote::ServerClient, crate::limits,
+    crate::store::StoreError,
+};
 
 /// `forget`.
 #[derive(Debug, Args)]
@@ -26,7 +29,8 @@ use {crate::client::remote::ServerClient, crate::limits, crate::store::StoreErro
 ", after_help = "The user's name, connections, metadata, reasons and ids go from all files of the store, for good; when somebody \
 came and went remains, under a stand-in, and every answer about others. What this command cannot reach still has them: earlier \
 backups, exports, files that were ingested, and the free room of the disk. A server that has the store open closes it \
-for so long, and its clients wait.")]
+for so long, and its clients wait. A user who is called as a common word (\"data\") takes the paths of files and the rejected lines \
+that have this word; --dry-run counts them, and --channel leaves them alone.")]
 pub struct ForgetArgs {
     /// Who is forgotten
     #[arg(
@@ -68,12 +72,12 @@ pub(in crate::cli) fn run(
         #[cfg(feature = "client")]
         Err(ForgetError::Store(StoreError::InUse { .. })) => {
             let patience = match steps_aside(data) {
-                // It closes its connections first.
-                true => limits::STOP_MS_MAX + limits::STEP_ASIDE_MS,
+                // It ends its connections first, and then its questions.
+                true => Duration::from_millis(limits::STOP_MS_MAX + 2 * limits::LAST_QUESTIONS_MS),
                 // Another command may be about to end.
-                false => limits::STEP_ASIDE_MS / 2,
+                false => PATIENCE,
             };
-            ask(Duration::from_millis(patience))
+            ask(patience)
         }
         forgotten => forgotten,
     };
@@ -105,9 +109,13 @@ fn steps_aside(data: &Path) -> bool {
 fn went(forgotten: &ForgottenUser, dry_run: bool) -> String {
     let found = &forgotten.found;
     let what = format!(
-        "{} changes, {} texts, {} rejected lines",
+        "{} changes, {} texts{}, {} rejected lines",
         count(found.changes),
         count(found.texts),
+        match found.paths {
+            0 => String::new(),
+            paths => format!(" ({})", many(paths, "path of a file", "paths of files")),
+        },
         count(found.rejects)
     );
     match dry_run {

@@ -104,7 +104,7 @@ pub(in crate::cli) fn run(
     // Check that all files exist before a store is created.
     let sources = open_all(data, files, args.max_unpacked)?;
     let options = Options::default().durability(args.taking.durability());
-    let holding = Holding::record(data, options, how.rules, how.settings);
+    let holding = Holding::record_soon(data, options, how.rules, how.settings);
     let mut holding = holding.map_err(|error| failure(data, error))?;
     caution(data, holding.store())?;
     let interrupted = interrupted();

@@ -232,10 +232,11 @@ impl Listening {
                 }
             }
             let away = stepped_aside(data, store, &mut signals);
-            let Some(left) = lasting.block_on(away)? else {
-                return Ok(());
+            (store, config) = match lasting.block_on(away)? {
+                SteppedAside::Left => open(None)?,
+                SteppedAside::Stayed(store) => open(Some(store))?,
+                SteppedAside::Stop => return Ok(()),
             };
-            (store, config) = open(left)?;
         }
     }
 
@@ -333,38 +334,47 @@ fn closed(data: &Path, store: &Store) -> Result<(), Failure> {
     }
 }
 
-/// Closes the store, leaves it to the process that has asked for it, and waits until that has left it again. Returns the store
-/// where a question still reads it, so that it cannot be left; `None` where the process is to stop.
+/// How stepping aside ended.
+enum SteppedAside {
+    /// The store was left, and can be opened again.
+    Left,
+    /// A question still reads the store: it was not left.
+    Stayed(Arc<Store>),
+    /// The process is to stop.
+    Stop,
+}
+
+/// Closes the store, leaves it to the process that has asked for it, and waits until that has left it again, or does not come.
 async fn stepped_aside(
     data: &Path,
     store: Arc<Store>,
     signals: &mut StopSignals,
-) -> Result<Option<Option<Arc<Store>>>, Failure> {
+) -> Result<SteppedAside, Failure> {
     store.close().map_err(|error| failure(data, error))?;
-    let wanted_until = Instant::now() + Duration::from_millis(limits::STEP_ASIDE_MS / 2);
+    let wanted_until = Instant::now() + Duration::from_millis(limits::LAST_QUESTIONS_MS);
     while Arc::strong_count(&store) > 1 {
         if Instant::now() > wanted_until {
             tracing::warn!(
                 event = "stayed",
                 "a question still reads the store: it is not left"
             );
-            return Ok(Some(Some(store)));
+            return Ok(SteppedAside::Stayed(store));
         }
         if signals.heard_within(LOOK).await {
-            return Ok(None);
+            return Ok(SteppedAside::Stop);
         }
     }
     drop(store);
-    let wanted_until = Instant::now() + Duration::from_millis(limits::STEP_ASIDE_MS);
+    let wanted_until = Instant::now() + Duration::from_millis(limits::LEFT_ALONE_MS);
     let mut was_taken = false;
     loop {
         if signals.heard_within(LOOK).await {
-            return Ok(None);
+            return Ok(SteppedAside::Stop);
         }
         match look(data) {
             Ok(FolderState::InUse(_)) => was_taken = true,
             // What is wrong is said by the opening.
-            _ if was_taken || Instant::now() > wanted_until => return Ok(Some(None)),
+            _ if was_taken || Instant::now() > wanted_until => return Ok(SteppedAside::Left),
             _ => {}
         }
     }

@@ -182,7 +182,7 @@ impl RecordArgs {
     fn holding(&self, data: &Path) -> Result<Holding, Failure> {
         let options = Options::default().durability(self.taking.durability());
         let (rules, settings) = (self.taking.rules(), self.taking.settings());
-        let holding = Holding::record(data, options, rules, settings);
+        let holding = Holding::record_soon(data, options, rules, settings);
         let holding = holding.map_err(|error| failure(data, error))?;
         caution(data, holding.store())?;
         Ok(holding)

@@ -11,7 +11,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::base::{BaseContent, BaseHeader};
 use crate::log::codec::bytes::{pack, unpack};
 use crate::log::codec::header::SectionBody;
-use crate::log::eraser::Eraser;
+use crate::log::eraser::{Erased, Eraser};
 use crate::log::frame::FrameError;
 
 /// The number of the base among the objects: no block has it, since positions begin at 1.
@@ -20,6 +20,8 @@ pub(super) const BASE: u64 = 0;
 const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFC];
 /// The format of bases that this Rollbook writes. A reader for each released one must remain: a base cannot be made again.
 const VERSION: u8 = 1;
+/// The largest number, so that what is counted on from there does not overflow.
+const COUNT_MAX: u64 = u64::MAX >> 1;
 /// zstd's level.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -76,7 +78,16 @@ impl BaseObject {
         };
         let content = Section::next(lengths, &mut { front.end })?;
         content.packed(bytes.get(front.end..).unwrap_or_default())?;
-        if used != front.body.len() || header.next < 2 || header.frame == 0 {
+        let counts = [
+            header.next,
+            header.frame,
+            header.seq,
+            header.rejects,
+            header.reject_bytes,
+        ];
+        let is_counted_on = counts.iter().all(|&count| count <= COUNT_MAX);
+        let begins = header.next >= 2 && header.frame >= 1;
+        if used != front.body.len() || !begins || !is_counted_on {
             return Err(FrameError::Disagree("the base's place").into());
         }
         Ok(BaseObject {
@@ -86,18 +97,22 @@ impl BaseObject {
         })
     }
 
-    /// The object of a base without the strings of a person; `None` if it has none of them.
+    /// The object of a base without the strings of a person, and what was found of them; `None` if it has none.
     ///
     /// # Errors
     /// The content is not what a base has.
-    pub fn erase(&self, eraser: &Eraser) -> Result<Option<Vec<u8>>, BlockError> {
+    pub fn erase(&self, eraser: &Eraser) -> Result<Option<(Vec<u8>, Erased)>, BlockError> {
         if !eraser.may_be_in(&self.content.plain_of(&self.bytes)?) {
             return Ok(None);
         }
-        let mut content = self.content()?;
-        content.erase(eraser)?;
-        let (_, bytes) = self.header.clone().encode(&content)?;
-        Ok(Some(bytes))
+        let content = self.content()?;
+        let mut erased = content.clone();
+        let found = erased.erase(eraser)?;
+        if erased == content {
+            return Ok(None);
+        }
+        let (_, bytes) = self.header.clone().encode(&erased)?;
+        Ok(Some((bytes, found)))
     }
 
     /// The object as it is stored.

@@ -97,9 +97,11 @@ fn erased_states(plain: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError> {
         [] => Vec::new(),
         trunk => checkpoint::erase_trunk(trunk, eraser)?,
     };
+    // Earlier entries, or the base, have it.
+    let mut told_before = Erased::default();
     let parts = body.channels.iter();
     let parts = parts.map(|(hash, part)| {
-        let part = part.map(|part| checkpoint::erase_channel(part, eraser));
+        let part = part.map(|part| checkpoint::erase_channel(part, eraser, &mut told_before));
         Ok((*hash, part.transpose()?))
     });
     let parts = parts.collect::<Result<Vec<_>, CodecError>>()?;

@@ -12,7 +12,7 @@ use super::derive::{fields, numbered};
 use crate::domain::gaps::{GapClosing, GapMember, GapRecord, GapReport, LooseChange};
 use crate::domain::stay::StayEnd;
 use crate::domain::time::Millis;
-use crate::log::eraser::Eraser;
+use crate::log::eraser::{Erased, Eraser};
 use bincode::{Decode, Encode};
 
 /// Where a log begins of which older entries were pruned.
@@ -82,36 +82,40 @@ pub struct BaseId {
 }
 
 impl BaseContent {
-    /// Erases the names and texts of a person. What the ids of lines were cannot be known any more: their keys stay.
+    /// Erases the names and texts of a person, and counts what is still said of them: where they are, that they were there, and
+    /// what gaps know. What the ids of lines were cannot be known any more: their keys stay.
     ///
     /// # Errors
     /// A part of it is of another version.
-    pub fn erase(&mut self, eraser: &Eraser) -> Result<(), CodecError> {
+    pub fn erase(&mut self, eraser: &Eraser) -> Result<Erased, CodecError> {
+        let mut found = Erased::default();
         let index = checkpoint::index_from_bytes(&self.index)?;
-        self.index = checkpoint::erase_index(&self.index, eraser)?;
+        self.index = checkpoint::erase_index(&self.index, eraser, &mut found)?;
         for (channel, of) in self.channels.iter_mut().zip(&index.channels) {
-            channel.part = checkpoint::erase_channel(&channel.part, eraser)?;
+            channel.part = checkpoint::erase_channel(&channel.part, eraser, &mut found)?;
             if let Some(tombstones) = &mut channel.tombstones {
-                *tombstones = checkpoint::erase_tombstones(tombstones, eraser)?;
+                *tombstones = checkpoint::erase_tombstones(tombstones, eraser, &mut found)?;
             }
             if eraser.covers(&of.channel) {
                 for gap in &mut channel.gaps {
                     let members = gap.changes.iter_mut().chain(&mut gap.collected);
-                    members.for_each(|it| erase_member(it, eraser));
+                    members.for_each(|it| erase_member(it, eraser, &mut found));
                 }
                 let before = channel.gaps.iter_mut().flat_map(|gap| &mut gap.before);
                 let loose = before.chain(&mut channel.loose);
-                loose.for_each(|it| erase_member(&mut it.member, eraser));
+                loose.for_each(|it| erase_member(&mut it.member, eraser, &mut found));
             }
         }
-        Ok(())
+        Ok(found)
     }
 }
 
-fn erase_member(member: &mut GapMember, eraser: &Eraser) {
+fn erase_member(member: &mut GapMember, eraser: &Eraser, found: &mut Erased) {
     if !eraser.is_user(&member.user) {
         return;
     }
+    found.changes += 1;
+    found.texts += u64::from(member.meta.is_some());
     member.user = eraser.stand_in(&member.user).into();
     if !member.connection.is_empty() {
         member.connection = eraser.stand_in(&member.connection).into();

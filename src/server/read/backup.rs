@@ -6,7 +6,7 @@ use crate::query::params::BackupParams;
 use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
 use crate::server::query_params::QueryParams;
-use crate::store::{BackupError, BackupPlace, Store};
+use crate::store::BackupError;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -14,7 +14,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use futures_util::stream;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek};
+use std::io::{self, Read};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -37,7 +37,9 @@ pub async fn backup(
     let store = Arc::clone(&app.store);
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        let sent = written(&store, since.as_ref(), &sender).and_then(|spool| send(spool, &sender));
+        // A slow reader must not keep the store from sealing.
+        let spool = store.spool_backup(since.as_ref(), |_| !sender.is_closed());
+        let sent = spool.and_then(|spool| send(spool, &sender));
         if sent.is_ok() {
             store.note_backup();
             tracing::info!(event = "backup_sent", "a backup was sent whole");
@@ -82,22 +84,8 @@ fn refusal(error: BackupError) -> ApiError {
 
 type PieceSender = mpsc::Sender<Result<Bytes, BackupError>>;
 
-/// Writes the backup into a nameless file of the store's folder: a slow reader must not keep the store from sealing.
-fn written(
-    store: &Store,
-    since: Option<&BackupPlace>,
-    sender: &PieceSender,
-) -> Result<File, BackupError> {
-    let folder = store.folder().ok_or(BackupError::InMemory)?;
-    let spool = tempfile::tempfile_in(folder).map_err(ArchiveError::Io)?;
-    let sink = BufWriter::with_capacity(BYTES_TOGETHER, &spool);
-    store.backup(sink, since, |_| !sender.is_closed())?;
-    Ok(spool)
-}
-
 /// Sends what was written, and behind it an empty piece.
 fn send(mut spool: File, sender: &PieceSender) -> Result<(), BackupError> {
-    spool.rewind().map_err(ArchiveError::Io)?;
     loop {
         let mut piece = Vec::new();
         let read = (&mut spool)

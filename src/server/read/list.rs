@@ -187,8 +187,6 @@ impl App {
         let headers = response.headers_mut();
         let media_type = HeaderValue::from_static(form.media_type);
         headers.insert(header::CONTENT_TYPE, media_type);
-        let vary = HeaderValue::from_static("accept, accept-encoding");
-        headers.insert(header::VARY, vary);
         if let Some(encoding) = form.encoding {
             let encoding = HeaderValue::from_static(encoding);
             headers.insert(header::CONTENT_ENCODING, encoding);

@@ -67,9 +67,10 @@ pub struct Forgetting {
     pub head: u64,
     /// What was found of them.
     pub found: Erased,
-    /// Whether anything was found, if only in what is derived. What was pruned may still be in the engine's free room: so it is made
-    /// again all the same.
+    /// Whether anything was found, if only in what is derived.
     pub is_known: bool,
+    /// Whether it is to take its place. What was pruned may still be in the engine's free room: then it is, whatever was found.
+    pub is_needed: bool,
     /// What stands for their name.
     pub stand_in: String,
     stage: Stage,
@@ -106,27 +107,48 @@ impl Forgetting {
         let end = made.frames()?;
         let (found, is_found) = (made.found, made.is_found);
         let (last, next) = end.ok_or(ForgetError::Empty)?;
-        let stand_in = eraser.stand_in(user);
-        let forgotten = Forgotten {
-            recorded_at: now,
-            stand_in: stand_in.as_str().into(),
-            channel: channel.map(Into::into),
-            changes: found.changes,
-            texts: found.texts,
-            rejects: found.rejects,
+        let forgetting = Forgetting {
+            head: (last.first_seq + last.entries).saturating_sub(1),
+            found,
+            is_known: is_found,
+            is_needed: is_found || log.blocks().base().is_some(),
+            stand_in: eraser.stand_in(user),
+            stage,
         };
+        if forgetting.is_needed {
+            let forgotten = Forgotten {
+                recorded_at: now,
+                stand_in: forgetting.stand_in.as_str().into(),
+                channel: channel.map(Into::into),
+                changes: found.changes,
+                texts: found.texts,
+                rejects: found.rejects,
+            };
+            forgetting.note(forgotten, (&last, next), id.as_deref(), manifest)?;
+        }
+        Ok(forgetting)
+    }
+
+    /// Writes the frame that says that it was done, behind the last one, which ends before the position `next`.
+    fn note(
+        &self,
+        forgotten: Forgotten,
+        (last, next): (&FrameHeader, u64),
+        id: Option<&[u8]>,
+        manifest: Manifest,
+    ) -> Result<(), ForgetError> {
         let salts = Salts::from_system();
         let salts = salts.map_err(|error| StoreError::Randomness(error.to_string()))?;
         let frame = Encoder::new(salts, Packing::default()).encode(
-            FramePosition::after(&last),
+            FramePosition::after(last),
             &[Record::Forgotten(forgotten)],
             Names::new().table(),
         );
         let frame = frame.map_err(StoreError::from)?;
-        let engine = SledJournal::open(&stage.path.join("log"), Durability::None)?;
+        let engine = SledJournal::open(&self.stage.path.join("log"), Durability::None)?;
         engine.begin_at(next)?;
         let position = engine.append(engine.head(), &frame.values)?;
-        if let Some(id) = &id {
+        if let Some(id) = id {
             engine.set_store_id(id)?;
         }
         engine.close()?;
@@ -135,14 +157,7 @@ impl Forgetting {
             forgotten_at: Some(position),
             ..manifest
         };
-        manifest.write(&stage.path)?;
-        Ok(Forgetting {
-            head: (last.first_seq + last.entries).saturating_sub(1),
-            found,
-            is_known: is_found,
-            stand_in,
-            stage,
-        })
+        Ok(manifest.write(&self.stage.path)?)
     }
 
     /// What was made. What is derived from the log is derived, so that the next one who opens it need not.
@@ -185,8 +200,7 @@ impl Made<'_> {
                 0 => {
                     let base = BaseObject::read(bytes).map_err(|error| damaged(0, &error))?;
                     let erased = base.erase(self.eraser);
-                    let erased = erased.map_err(|error| damaged(0, &error))?;
-                    erased.map(|bytes| (bytes, Erased::default()))
+                    erased.map_err(|error| damaged(0, &error))?
                 }
                 number => {
                     let erased = Block::erase(&bytes, self.eraser);

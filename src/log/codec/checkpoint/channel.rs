@@ -15,7 +15,7 @@ use crate::domain::state::State;
 use crate::domain::tombstones::{TombstoneQueue, Tombstones};
 use crate::domain::watch::{ChannelWatches, OpenGap};
 use crate::log::codec::derive::fields;
-use crate::log::eraser::Eraser;
+use crate::log::eraser::{Erased, Eraser};
 use bincode::{BorrowDecode, Encode};
 use std::collections::VecDeque;
 
@@ -265,11 +265,15 @@ pub fn tombstones_from_bytes(
     Ok(())
 }
 
-/// A channel's part without the names and texts of a person.
+/// A channel's part without the names and texts of a person. Adds what it says of present members to what was found.
 ///
 /// # Errors
 /// The bytes are not a channel's part.
-pub fn erase_channel(bytes: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError> {
+pub fn erase_channel(
+    bytes: &[u8],
+    eraser: &Eraser,
+    found: &mut Erased,
+) -> Result<Vec<u8>, CodecError> {
     let mut body: ChannelBody<'_> = from_bytes(bytes)?;
     let mut part = PartEraser::new(eraser, &body.names, Some(body.channel))?;
     part.members(&mut body.members)?;
@@ -285,22 +289,28 @@ pub fn erase_channel(bytes: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecErro
     for interval in &mut body.ended {
         interval.erase(&mut part)?;
     }
+    found.add(part.found);
     let names = part.finish();
     let names = names.iter().map(String::as_str).collect();
     to_bytes(&ChannelBody { names, ..body })
 }
 
-/// The tombstones of a channel without the names and texts of a person.
+/// The tombstones of a channel without the names and texts of a person. Adds what they say to what was found.
 ///
 /// # Errors
 /// The bytes are not tombstones.
-pub fn erase_tombstones(bytes: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError> {
+pub fn erase_tombstones(
+    bytes: &[u8],
+    eraser: &Eraser,
+    found: &mut Erased,
+) -> Result<Vec<u8>, CodecError> {
     let mut body: TombstonesBody<'_> = from_bytes(bytes)?;
     let mut part = PartEraser::new(eraser, &body.names, Some(body.channel))?;
     part.members(&mut body.members)?;
     for slot in &mut body.departed {
         slot.erase(&mut part)?;
     }
+    found.add(part.found);
     let names = part.finish();
     let names = names.iter().map(String::as_str).collect();
     to_bytes(&TombstonesBody { names, ..body })

@@ -2,7 +2,7 @@
 
 use super::{CodecError, Index, from_bytes, to_bytes};
 use crate::domain::entry::Text;
-use crate::log::eraser::Eraser;
+use crate::log::eraser::{Erased, Eraser};
 use std::collections::BTreeMap;
 
 /// Replaces the names of one part. Each use of a name says what it is used for: a topic may be called as the person is.
@@ -17,6 +17,8 @@ pub(super) struct PartEraser<'a> {
     stand_ins: BTreeMap<u32, u32>,
     /// The members that are them.
     theirs: Vec<bool>,
+    /// What was found of them.
+    pub(super) found: Erased,
 }
 
 impl<'a> PartEraser<'a> {
@@ -33,6 +35,7 @@ impl<'a> PartEraser<'a> {
             kept: vec![false; names.len()],
             stand_ins: BTreeMap::new(),
             theirs: Vec::new(),
+            found: Erased::default(),
         };
         if let Some(channel) = channel {
             part.is_here = eraser.covers(part.text(channel)?);
@@ -109,9 +112,21 @@ impl<'a> PartEraser<'a> {
         Ok(())
     }
 
+    /// What was last said of a member.
+    pub(super) fn news(&mut self, member: u32, meta: &mut Option<Text>) {
+        let is_them = self.is_theirs(member);
+        self.found.changes += u64::from(is_them);
+        self.found.texts += u64::from(is_them && meta.is_some());
+        self.meta(member, meta);
+    }
+
+    fn is_theirs(&self, member: u32) -> bool {
+        self.theirs.get(member as usize) == Some(&true)
+    }
+
     /// Metadata of a member.
     pub(super) fn meta(&self, member: u32, meta: &mut Option<Text>) {
-        let is_them = self.theirs.get(member as usize) == Some(&true);
+        let is_them = self.is_theirs(member);
         if let Some(meta) = meta.as_mut().filter(|_| is_them) {
             *meta = self.eraser.meta_stand_in(meta).into();
         }
@@ -138,11 +153,15 @@ impl<'a> PartEraser<'a> {
     }
 }
 
-/// Erases from an index: from what belongs to no channel, and from the paths of sources.
+/// Erases from an index: from what belongs to no channel, and from the paths of sources, which are counted.
 ///
 /// # Errors
 /// The bytes are no index.
-pub fn erase_index(index: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError> {
+pub fn erase_index(
+    index: &[u8],
+    eraser: &Eraser,
+    found: &mut Erased,
+) -> Result<Vec<u8>, CodecError> {
     let mut index: Index = from_bytes(index)?;
     if !index.trunk.is_empty() {
         index.trunk = super::erase_trunk(&index.trunk, eraser)?;
@@ -150,6 +169,8 @@ pub fn erase_index(index: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError>
     for source in &mut index.sources {
         if eraser.is_everywhere() && eraser.is_named_in(source.path.as_bytes()) {
             source.path = eraser.stand_in(&source.path).into();
+            found.texts += 1;
+            found.paths += 1;
         }
     }
     to_bytes(&index)

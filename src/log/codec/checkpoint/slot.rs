@@ -72,7 +72,7 @@ impl SlotBody {
         let reporters = self.reporters.iter_mut();
         let mut names = reporters.filter(|reporter| **reporter < MARKS_FROM);
         names.try_for_each(|reporter| part.observer(reporter))?;
-        part.meta(self.member, &mut self.meta);
+        part.news(self.member, &mut self.meta);
         Ok(())
     }
 

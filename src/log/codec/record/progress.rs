@@ -56,6 +56,6 @@ impl ProgressBody {
 impl Renumber for ProgressBody {
     fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         let ProgressBody::File { path, .. } = self;
-        map.text(path, TextOf::Named)
+        map.text(path, TextOf::Path)
     }
 }

@@ -62,7 +62,7 @@ impl Renumber for RejectBody {
                 reason_of = TextOf::Known(true);
             }
         }
-        map.text(&mut self.source, TextOf::Named)?;
+        map.text(&mut self.source, TextOf::Path)?;
         map.text(&mut self.reason, reason_of)
     }
 }

@@ -15,6 +15,8 @@ pub(in crate::log) enum TextOf {
     Both,
     /// Of the person whose name is in it.
     Named,
+    /// The same, and it is the path of a file.
+    Path,
     /// The caller knows whether it is theirs.
     Known(bool),
 }
@@ -52,12 +54,13 @@ impl<'e> Erasure<'e> {
             TextOf::Observer => self.is_by_them,
             TextOf::Member => self.is_them,
             TextOf::Both => self.is_them || self.is_by_them,
-            TextOf::Named => self.eraser.is_everywhere() && is_named(),
+            TextOf::Named | TextOf::Path => self.eraser.is_everywhere() && is_named(),
             TextOf::Known(theirs) => theirs,
         };
         if takes {
             self.strings += 1;
             self.found.texts += 1;
+            self.found.paths += u64::from(matches!(of, TextOf::Path));
         } else if is_named() {
             self.found.mentions += 1;
         }
