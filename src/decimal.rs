@@ -18,11 +18,11 @@ pub(crate) enum WholeNumber {
 }
 
 /// The most digits, zeros included, that are written without an exponent. The same as in JavaScript.
-const PLAIN_DIGITS_MAX: usize = 21;
+pub(crate) const PLAIN_DIGITS_MAX: usize = 21;
 
 /// Whether a JSON number is whole, and which one.
 pub(crate) fn whole(number: &str) -> WholeNumber {
-    if let Ok(value) = number.parse() {
+    if let Some(value) = digits(number).or_else(|| number.parse().ok()) {
         return WholeNumber::Is(value);
     }
     let Some(parts) = DecimalParts::of(number) else {
@@ -55,6 +55,18 @@ pub(crate) fn whole(number: &str) -> WholeNumber {
         digits.insert(0, '-');
     }
     digits.parse().map_or(WholeNumber::Beyond, WholeNumber::Is)
+}
+
+/// The value of a few digits, as times and counts have: any of them fit.
+fn digits(number: &str) -> Option<i64> {
+    const MOST: usize = 18;
+    if number.len() > MOST {
+        return None;
+    }
+    number.bytes().try_fold(0, |value, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        Some(value * 10 + digit)
+    })
 }
 
 /// Writes a JSON number so that equal values have the same text; `None` if its exponent is out of range.

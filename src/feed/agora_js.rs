@@ -16,7 +16,7 @@ pub(super) fn said<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let event_type = line
         .event_type()
         .string()?
-        .ok_or(line.event_type().lacking())?;
+        .ok_or_else(|| line.event_type().lacking())?;
     let what = match event_type.as_ref() {
         "SNAPSHOT" => TopicEventKind::Snapshot,
         "REMOTE_JOIN" => TopicEventKind::Live(ChangeKind::Join),

@@ -22,7 +22,10 @@ pub(super) fn said<'a>(
     line: &Line<'a>,
     settings: &Settings,
 ) -> Result<EventPayload<'a>, LineError> {
-    let event = line.event().string()?.ok_or(line.event().lacking())?;
+    let event = line
+        .event()
+        .string()?
+        .ok_or_else(|| line.event().lacking())?;
     match event.as_ref() {
         "topic" if line.event_type().is_given() => agora_js::said(line),
         "topic" if line.type_number().is_number() => agora_native::said(line),
@@ -57,7 +60,7 @@ fn is_connected(line: &Line<'_>) -> Result<bool, LineError> {
     if state.is_number() {
         return Ok(state.whole("a word or a whole number")?.flatten() == Some(CONNECTED));
     }
-    Ok(state.string()?.ok_or(state.lacking())? == "CONNECTED")
+    Ok(state.string()?.ok_or_else(|| state.lacking())? == "CONNECTED")
 }
 
 fn service(line: &Line<'_>) -> Result<Service, LineError> {
@@ -93,7 +96,7 @@ fn token<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let event_type = line
         .event_type()
         .string()?
-        .ok_or(line.event_type().lacking())?;
+        .ok_or_else(|| line.event_type().lacking())?;
     match event_type.as_ref() {
         "WILL_EXPIRE" => token_in(line, TokenState::WillExpire),
         "READ_PERMISSION_REVOKED" => match token_in(line, TokenState::Revoked)? {

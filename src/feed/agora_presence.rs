@@ -170,7 +170,7 @@ pub(super) fn said<'a>(
 fn kind(line: &Line<'_>) -> Result<PresenceKind, LineError> {
     if line.event_type().is_given() || !line.type_number().is_number() {
         let word = line.event_type().string()?;
-        return match word.ok_or(line.event_type().lacking())?.as_ref() {
+        return match word.ok_or_else(|| line.event_type().lacking())?.as_ref() {
             "NONE" | "ERROR_OUT_OF_SERVICE" => Ok(PresenceKind::Nothing),
             "SNAPSHOT" => Ok(PresenceKind::Snapshot),
             "INTERVAL" => Ok(PresenceKind::Interval),
@@ -202,7 +202,7 @@ fn channel<'a>(line: &Line<'a>) -> Result<Str<'a>, LineError> {
             _ => return Err(of.unknown()),
         }
     } else {
-        match of.string()?.ok_or(of.lacking())?.as_ref() {
+        match of.string()?.ok_or_else(|| of.lacking())?.as_ref() {
             "MESSAGE" => "message",
             "STREAM" => "stream",
             _ => return Err(of.unknown()),
@@ -324,7 +324,7 @@ fn states<'a>(field: Field<'a>) -> Result<ParsedMeta<'a>, LineError> {
     field.objects(|scanner| {
         let mut item = Item::default();
         item.read(scanner)?;
-        item.key().string()?.ok_or(item.key().lacking())?;
+        item.key().string()?.ok_or_else(|| item.key().lacking())?;
         if object.len() > 1 {
             object.push(',');
         }

@@ -47,23 +47,29 @@ pub(super) fn said<'a>(
     }
     match what {
         TopicEventKind::None => {
-            topics(line, words, |_| {})?;
+            line.topic_infos()
+                .each(|topic| shown(topic, words).map(drop))?;
             Ok(EventPayload::Nothing)
         }
         TopicEventKind::Snapshot => {
-            let mut shown = ReportedListing {
+            let mut listing = ReportedListing {
                 total_topics,
                 ..ReportedListing::default()
             };
-            topics(line, words, |topic| shown.topics.push(topic))?;
-            Ok(EventPayload::Snapshot { channel, shown })
+            line.topic_infos().each(|topic| {
+                listing.topics.push(shown(topic, words)?);
+                Ok(())
+            })?;
+            Ok(EventPayload::Snapshot {
+                channel,
+                shown: listing,
+            })
         }
         TopicEventKind::Live(kind) => {
             // Nearly all lines list one publisher in one topic.
             let mut changes = Vec::with_capacity(1);
-            topics(line, words, |topic| {
-                live(kind, &publisher, topic, &mut changes)
-            })?;
+            line.topic_infos()
+                .each(|topic| live(kind, &publisher, topic, words, &mut changes))?;
             if changes.is_empty() {
                 return Ok(EventPayload::Nothing);
             }
@@ -77,29 +83,30 @@ pub(super) fn said<'a>(
     }
 }
 
-/// Reads the topics, and gives each to `each`.
-fn topics<'a>(
-    line: &Line<'a>,
-    words: &FieldNames,
-    mut each: impl FnMut(ReportedTopic<'a>),
+/// Reads the publishers of a topic, and gives each to `each`.
+fn members<'a>(
+    topic: &Topic<'a>,
+    mut each: impl FnMut(ReportedMember<'a>),
 ) -> Result<(), LineError> {
-    line.topic_infos().each(|topic| {
-        let publishers = topic.publishers();
-        if !publishers.field().is_there() {
-            return Err(publishers.field().lacking());
-        }
-        let mut members = Vec::with_capacity(publishers.len());
-        publishers.each(|publisher| {
-            let who = ReportedMember::of(publisher.user().needed_name()?);
-            members.push(publisher.meta().meta()?.of_member(who));
-            Ok(())
-        })?;
-        each(ReportedTopic {
-            topic: (words.topic)(topic).needed_name()?,
-            total: (words.total)(topic).count()?,
-            members,
-        });
+    let publishers = topic.publishers();
+    if !publishers.field().is_there() {
+        return Err(publishers.field().lacking());
+    }
+    publishers.each(|publisher| {
+        let who = ReportedMember::of(publisher.user().needed_name()?);
+        each(publisher.meta().meta()?.of_member(who));
         Ok(())
+    })
+}
+
+/// Reads a topic as a snapshot shows it.
+fn shown<'a>(topic: &Topic<'a>, words: &FieldNames) -> Result<ReportedTopic<'a>, LineError> {
+    let mut listed = Vec::with_capacity(topic.publishers().len());
+    members(topic, |who| listed.push(who))?;
+    Ok(ReportedTopic {
+        topic: (words.topic)(topic).needed_name()?,
+        total: (words.total)(topic).count()?,
+        members: listed,
     })
 }
 
@@ -108,19 +115,27 @@ fn topics<'a>(
 fn live<'a>(
     kind: ChangeKind,
     publisher: &Str<'a>,
-    topic: ReportedTopic<'a>,
+    topic: &Topic<'a>,
+    words: &FieldNames,
     changes: &mut Vec<ReportedChange<'a>>,
-) {
-    let ReportedTopic { topic, members, .. } = topic;
-    if members.is_empty() && !publisher.is_empty() {
-        let who = ReportedMember::of(publisher.clone());
+) -> Result<(), LineError> {
+    let name = (words.topic)(topic).needed_name();
+    let mut listed = false;
+    let mut add = |who| {
+        let topic = name.as_ref().cloned().unwrap_or_default();
         changes.push(ReportedChange { kind, topic, who });
-        return;
-    }
-    for who in members {
+    };
+    members(topic, |who| {
+        listed = true;
         if publisher.is_empty() || who.user == *publisher {
-            let topic = topic.clone();
-            changes.push(ReportedChange { kind, topic, who });
+            add(who);
         }
+    })?;
+    if !listed && !publisher.is_empty() {
+        add(ReportedMember::of(publisher.clone()));
     }
+    // An error in the publishers comes first.
+    name?;
+    (words.total)(topic).count()?;
+    Ok(())
 }

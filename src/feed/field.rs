@@ -2,7 +2,7 @@
 //!
 //! A null counts as missing, except for metadata, where it is a value. A missing list counts as empty.
 
-use super::json::{Raw, Scanner};
+use super::json::{Kind, Raw, Scanner};
 use super::line_error::LineError;
 use super::meta::{self, ParsedMeta};
 use super::settings::TimeUnit;
@@ -26,6 +26,7 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// A field with this name, and the value found for it.
+    #[inline]
     pub(super) fn new(name: &'static str, raw: Option<Raw<'a>>) -> Field<'a> {
         Field { name, raw }
     }
@@ -57,12 +58,12 @@ impl<'a> Field<'a> {
 
     /// Whether it is an object.
     pub(super) fn is_object(self) -> bool {
-        self.raw.is_some_and(|raw| raw.first() == b'{')
+        self.raw.is_some_and(|raw| raw.kind() == Kind::Object)
     }
 
     /// Whether it is a string.
     pub(super) fn is_string(self) -> bool {
-        self.raw.is_some_and(|raw| raw.first() == b'"')
+        self.raw.is_some_and(|raw| raw.kind() == Kind::String)
     }
 
     /// Whether it is a number.
@@ -81,80 +82,91 @@ impl<'a> Field<'a> {
     }
 
     /// Any string.
+    #[inline]
     pub(super) fn string(self) -> Result<Option<Str<'a>>, LineError> {
-        self.given()
-            .map(|raw| {
-                if raw.first() != b'"' {
-                    return Err(self.not("a string"));
-                }
-                raw.decode()
-                    .ok_or(LineError::LoneSurrogate { field: self.name })
-            })
-            .transpose()
+        self.maybe(|raw| self.string_of(raw))
     }
 
     /// A string of at most `most` bytes.
+    #[inline]
     pub(super) fn string_up_to(self, most: usize) -> Result<Option<Str<'a>>, LineError> {
-        let string = self.string()?;
-        if let Some(text) = &string {
-            check_length(self.name, text, most)?;
-        }
-        Ok(string)
+        self.maybe(|raw| {
+            checked(self.string_of(raw)?, |text| {
+                check_length(self.name, text, most)
+            })
+        })
     }
 
     /// A string that is not empty, and may be missing.
+    #[inline]
     pub(super) fn maybe_label(self) -> Result<Option<Str<'a>>, LineError> {
-        let label = self.string()?;
-        if let Some(label) = &label {
-            check_name(self.name, label)?;
-        }
-        Ok(label)
+        self.maybe(|raw| checked(self.string_of(raw)?, |text| check_name(self.name, text)))
     }
 
     /// A string that is required, and not empty.
     pub(super) fn needed_label(self) -> Result<Str<'a>, LineError> {
-        self.maybe_label()?.ok_or(self.lacking())
+        self.maybe_label()?.ok_or_else(|| self.lacking())
     }
 
     /// The name of a user, a topic or a channel, or missing. A whole number counts as the string of its digits.
+    #[inline]
     pub(super) fn maybe_name(self) -> Result<Option<Str<'a>>, LineError> {
-        let name = self.text()?;
-        if let Some(name) = &name {
-            check_name(self.name, name)?;
-        }
-        Ok(name)
+        self.maybe(|raw| checked(self.text_of(raw)?, |text| check_name(self.name, text)))
     }
 
     /// The same as [`Self::maybe_name`], but required.
+    #[inline]
     pub(super) fn needed_name(self) -> Result<Str<'a>, LineError> {
-        self.maybe_name()?.ok_or(self.lacking())
+        self.maybe_name()?.ok_or_else(|| self.lacking())
     }
 
     /// The same as [`Self::maybe_name`], but empty where it is missing or empty.
+    #[inline]
     pub(super) fn name_or_empty(self) -> Result<Str<'a>, LineError> {
         self.text_up_to(NAME_BYTES_MAX)
             .map(Option::unwrap_or_default)
     }
 
     /// A string of at most `most` bytes, or the digits of a whole number.
+    #[inline]
     pub(super) fn text_up_to(self, most: usize) -> Result<Option<Str<'a>>, LineError> {
-        let text = self.text()?;
-        if let Some(text) = &text {
-            check_length(self.name, text, most)?;
+        self.maybe(|raw| {
+            checked(self.text_of(raw)?, |text| {
+                check_length(self.name, text, most)
+            })
+        })
+    }
+
+    /// Reads the value, unless it is missing or null, as most fields of a line are.
+    #[inline]
+    fn maybe<T>(
+        self,
+        read: impl FnOnce(Raw<'a>) -> Result<T, LineError>,
+    ) -> Result<Option<T>, LineError> {
+        match self.given() {
+            Some(raw) => read(raw).map(Some),
+            None => Ok(None),
         }
-        Ok(text)
+    }
+
+    #[inline]
+    fn string_of(self, raw: Raw<'a>) -> Result<Str<'a>, LineError> {
+        if raw.kind() != Kind::String {
+            return Err(self.not("a string"));
+        }
+        let lone = || LineError::LoneSurrogate { field: self.name };
+        raw.decode().ok_or_else(lone)
     }
 
     /// A string, or the digits of a whole number.
-    fn text(self) -> Result<Option<Str<'a>>, LineError> {
-        match self.given() {
-            Some(raw) if raw.first() != b'"' => {
-                let digits = Some(raw.text()).filter(|text| is_plain_whole(text));
-                let digits = digits.ok_or(self.not(NAME_FORMS))?;
-                Ok(Some(Cow::Borrowed(digits)))
-            }
-            _ => self.string(),
+    #[inline]
+    fn text_of(self, raw: Raw<'a>) -> Result<Str<'a>, LineError> {
+        if raw.kind() == Kind::String {
+            return self.string_of(raw);
         }
+        let digits = Some(raw.text()).filter(|text| is_plain_whole(text));
+        let digits = digits.ok_or_else(|| self.not(NAME_FORMS))?;
+        Ok(Cow::Borrowed(digits))
     }
 
     /// A list of names; a missing list is empty.
@@ -226,21 +238,20 @@ impl<'a> Field<'a> {
         let wanted = "a whole number of 0 or more";
         self.whole(wanted)?
             .map(|whole| whole.and_then(|n| u64::try_from(n).ok()))
-            .map(|count| count.ok_or(self.not(wanted)))
+            .map(|count| count.ok_or_else(|| self.not(wanted)))
             .transpose()
     }
 
     /// A whole number. The inner `None` stands for a number beyond 64 bits.
+    #[inline]
     pub(super) fn whole(self, wanted: &'static str) -> Result<Option<Option<i64>>, LineError> {
-        self.given()
-            .map(
-                |raw| match is_number(raw).then(|| decimal::whole(raw.text())) {
-                    Some(WholeNumber::Is(value)) => Ok(Some(value)),
-                    Some(WholeNumber::Beyond) => Ok(None),
-                    Some(WholeNumber::Not) | None => Err(self.not(wanted)),
-                },
-            )
-            .transpose()
+        self.maybe(
+            |raw| match is_number(raw).then(|| decimal::whole(raw.text())) {
+                Some(WholeNumber::Is(value)) => Ok(Some(value)),
+                Some(WholeNumber::Beyond) => Ok(None),
+                Some(WholeNumber::Not) | None => Err(self.not(wanted)),
+            },
+        )
     }
 
     /// True or false; missing is false.
@@ -266,7 +277,7 @@ impl<'a> Field<'a> {
     ) -> Result<(), LineError> {
         match self.given() {
             None => Ok(()),
-            Some(raw) if raw.first() == b'{' => read(&mut raw.scan()),
+            Some(raw) if raw.kind() == Kind::Object => read(&mut raw.scan()),
             Some(_) => Err(self.not("an object")),
         }
     }
@@ -297,7 +308,7 @@ impl<'a> Field<'a> {
                     .ok_or(LineError::LoneSurrogate { field: key_is })?;
                 check_name(key_is, &key)?;
                 let list = Field::new(self.name, Some(scanner.value()?));
-                if !list.is_null() && list.raw.is_none_or(|raw| raw.first() != b'[') {
+                if !list.is_null() && list.raw.is_none_or(|raw| raw.kind() != Kind::List) {
                     return Err(self.has_no("a list"));
                 }
                 each(key, list)
@@ -311,14 +322,15 @@ impl<'a> Field<'a> {
     ) -> Result<(), LineError> {
         match self.given() {
             None => Ok(()),
-            Some(raw) if raw.first() == b'[' => raw.scan().items(each),
+            Some(raw) if raw.kind() == Kind::List => raw.scan().items(each),
             Some(_) => Err(self.not("a list")),
         }
     }
 
     /// Its value, unless it is missing or null.
+    #[inline]
     pub(super) fn given(self) -> Option<Raw<'a>> {
-        self.raw.filter(|raw| raw.first() != b'n')
+        self.raw.filter(|raw| raw.kind() != Kind::Null)
     }
 
     /// The error for a value of the wrong type.
@@ -335,13 +347,22 @@ impl<'a> Field<'a> {
 }
 
 fn is_number(raw: Raw<'_>) -> bool {
-    matches!(raw.first(), b'-' | b'0'..=b'9')
+    raw.kind() == Kind::Number
 }
 
 /// Whether a number is written with digits only, with or without a minus.
 fn is_plain_whole(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[inline]
+fn checked<'a>(
+    text: Str<'a>,
+    check: impl FnOnce(&str) -> Result<(), LineError>,
+) -> Result<Str<'a>, LineError> {
+    check(&text)?;
+    Ok(text)
 }
 
 fn check_name(field: &'static str, name: &str) -> Result<(), LineError> {

@@ -6,15 +6,30 @@
 //! what this scanner accepts with what `serde_json` accepts.
 
 use super::line_error::LineError;
+use super::word;
+use crate::decimal::PLAIN_DIGITS_MAX;
 use crate::limits::JSON_DEPTH_MAX;
 use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    True,
+    False,
+    Number,
+    String,
+    List,
+    Object,
+}
 
 /// One JSON value with checked syntax, as written in the line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Raw<'a> {
     text: &'a str,
-    /// It is a string with a backslash in it. Meaningless for other values.
-    escaped: bool,
+    kind: Kind,
+    plain: bool,
 }
 
 impl<'a> Raw<'a> {
@@ -23,14 +38,15 @@ impl<'a> Raw<'a> {
         self.text
     }
 
-    /// Whether it is a string with escapes.
-    pub(super) fn is_escaped(self) -> bool {
-        self.escaped
+    /// Its type.
+    pub(super) fn kind(self) -> Kind {
+        self.kind
     }
 
-    /// Its first byte, which shows its type.
-    pub(super) fn first(self) -> u8 {
-        self.text.bytes().next().unwrap_or_default()
+    /// Whether its text is obviously the only one for its value, as `meta` writes it: no white space, no escapes,
+    /// numbers of digits only, and keys in order.
+    pub(super) fn is_plain(self) -> bool {
+        self.plain
     }
 
     /// A scanner at the start of the value.
@@ -38,58 +54,110 @@ impl<'a> Raw<'a> {
         Scanner::new(self.text, 0)
     }
 
-    /// The text between the quotes, if it has no escapes. Only for strings.
-    pub(super) fn plain(self) -> Option<&'a str> {
+    /// The decoded text of a string; `None` if it has a lone surrogate. Only for strings.
+    #[inline]
+    pub(super) fn decode(self) -> Option<Cow<'a, str>> {
         let last = self.text.len().saturating_sub(1);
-        self.text.get(1..last).filter(|_| !self.escaped)
+        decode(self.text.get(1..last).unwrap_or_default(), self.plain)
+    }
+}
+
+/// The key of an entry of an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key<'a> {
+    /// What is between the quotes.
+    text: &'a [u8],
+    plain: bool,
+    head: u64,
+}
+
+impl<'a> Key<'a> {
+    /// Its first eight bytes as a [number](word::of), unless it has escapes.
+    pub(super) fn head(self) -> u64 {
+        self.head
     }
 
-    /// The decoded text of a string; `None` if it has a lone surrogate. Only for strings.
-    pub(super) fn decode(self) -> Option<Cow<'a, str>> {
-        if let Some(plain) = self.plain() {
-            return Some(Cow::Borrowed(plain));
-        }
-        let last = self.text.len().saturating_sub(1);
-        let inner = self.text.get(1..last).unwrap_or_default();
-        unescape(inner).map(Cow::Owned)
+    /// Its text, unless it has escapes.
+    pub(super) fn plain(self) -> Option<&'a [u8]> {
+        Some(self.text).filter(|_| self.plain)
     }
+
+    /// Its decoded text; `None` if it has a lone surrogate.
+    pub(super) fn decode(self) -> Option<Cow<'a, str>> {
+        decode(str::from_utf8(self.text).ok()?, self.plain)
+    }
+
+    /// Whether it comes after another one in the order of their bytes. Only for keys without escapes.
+    fn is_after(self, other: Key<'_>) -> bool {
+        // Most keys differ in their heads.
+        match self.head.swap_bytes().cmp(&other.head.swap_bytes()) {
+            Ordering::Equal => self.text > other.text,
+            order => order.is_gt(),
+        }
+    }
+}
+
+/// The text of a string, by what is between its quotes.
+#[inline]
+fn decode(inner: &str, plain: bool) -> Option<Cow<'_, str>> {
+    if plain {
+        return Some(Cow::Borrowed(inner));
+    }
+    unescape(inner).map(Cow::Owned)
 }
 
 /// A position in a JSON text.
 pub(super) struct Scanner<'a> {
     text: &'a str,
-    at: usize,
+    /// What of it was not read yet.
+    rest: &'a [u8],
     depth: usize,
+    /// How many bytes of white space were skipped.
+    spaces: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// A scanner at byte `at` of `text`.
     pub(super) fn new(text: &'a str, at: usize) -> Scanner<'a> {
-        Scanner { text, at, depth: 0 }
-    }
-
-    /// The next byte.
-    pub(super) fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    /// Skips white space.
-    pub(super) fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+        Scanner {
+            text,
+            rest: text.as_bytes().get(at..).unwrap_or_default(),
+            depth: 0,
+            spaces: 0,
         }
     }
 
-    /// The position of the next byte.
-    pub(super) fn position(&self) -> usize {
-        self.at
+    /// The next byte.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
     }
 
-    /// What was read since a position, as a value. Only for values that are not strings.
-    pub(super) fn since(&self, start: usize) -> Raw<'a> {
-        Raw {
-            text: self.text.get(start..self.at).unwrap_or_default(),
-            escaped: false,
+    /// Skips this many bytes.
+    #[inline]
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    /// The position of the next byte.
+    #[inline]
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    /// Skips white space. Most lines have none.
+    #[inline]
+    pub(super) fn space(&mut self) {
+        if let Some(b'\0'..=b' ') = self.peek() {
+            self.skip_spaces();
+        }
+    }
+
+    #[cold]
+    fn skip_spaces(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.skip(1);
+            self.spaces += 1;
         }
     }
 
@@ -103,106 +171,83 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips one value and checks it.
+    #[inline]
     pub(super) fn value(&mut self) -> Result<Raw<'a>, LineError> {
-        let start = self.at;
-        match self.peek() {
-            Some(b'"') => return self.string(),
-            Some(b'{' | b'[') => self.nested()?,
-            _ => self.simple()?,
+        let [b'"', from @ ..] = self.rest else {
+            return self.other();
+        };
+        let start = self.at();
+        let length = word::plain_run(from);
+        let mut plain = true;
+        if let Some([b'"', behind @ ..]) = from.get(length..) {
+            self.rest = behind;
+        } else {
+            self.skip(1 + length);
+            plain = self.string_end()?;
         }
-        Ok(self.since(start))
+        Ok(self.since(start, Kind::String, plain))
     }
 
-    /// Skips a value that is not an object, array or string.
-    fn simple(&mut self) -> Result<(), LineError> {
-        match self.peek() {
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true"),
-            Some(b'f') => self.word("false"),
-            Some(b'n') => self.word("null"),
-            Some(_) => self.broken("a value is expected"),
-            None => self.broken("the line ends"),
-        }
-    }
-
-    /// Skips the object or array that begins here. Most of a line is skipped here, so it uses no recursion.
-    fn nested(&mut self) -> Result<(), LineError> {
-        const { assert!(JSON_DEPTH_MAX <= u128::BITS as usize) };
-        let outside = self.depth;
-        // One bit per level, the innermost last: whether the level is an object.
-        let mut objects = 0_u128;
-        let mut behind_value = false;
-        loop {
-            if !behind_value {
-                match self.peek() {
-                    Some(bracket @ (b'{' | b'[')) => {
-                        self.enter()?;
-                        let object = bracket == b'{';
-                        objects = objects << 1 | u128::from(object);
-                        behind_value = self.peek() == Some(if object { b'}' } else { b']' });
-                        if object && !behind_value {
-                            self.key()?;
-                        }
-                        continue;
-                    }
-                    Some(b'"') => drop(self.string()?),
-                    _ => self.simple()?,
-                }
-                self.space();
-            }
-            let object = objects & 1 == 1;
-            match self.peek() {
-                Some(b',') => {
-                    self.at += 1;
-                    self.space();
-                    if object {
-                        self.key()?;
-                    }
-                    behind_value = false;
-                }
-                Some(bracket) if bracket == if object { b'}' } else { b']' } => {
-                    self.leave();
-                    if self.depth == outside {
-                        return Ok(());
-                    }
-                    objects >>= 1;
-                    self.space();
-                    behind_value = true;
-                }
-                _ => return self.unclosed(object),
-            }
-        }
-    }
-
-    /// Skips a key and its colon.
-    fn key(&mut self) -> Result<Raw<'a>, LineError> {
-        let key = match self.peek() {
-            Some(b'"') => self.string()?,
-            Some(_) => return self.broken("a key is expected"),
+    /// Skips a value that is no string.
+    fn other(&mut self) -> Result<Raw<'a>, LineError> {
+        let start = self.at();
+        let (kind, plain) = match self.peek() {
+            Some(b'-' | b'0'..=b'9') => (Kind::Number, self.number()?),
+            Some(b'{') => (Kind::Object, self.object()?),
+            Some(b'[') => return self.list(|scanner| Ok(scanner.value()?.plain)),
+            Some(b't') => (Kind::True, self.word("true")?),
+            Some(b'f') => (Kind::False, self.word("false")?),
+            Some(b'n') => (Kind::Null, self.word("null")?),
+            Some(_) => return self.broken("a value is expected"),
             None => return self.broken("the line ends"),
         };
-        self.space();
-        if self.peek() != Some(b':') {
-            return self.broken("a colon is expected");
-        }
-        self.at += 1;
-        self.space();
-        Ok(key)
+        Ok(self.since(start, kind, plain))
     }
 
-    /// The error when neither a comma nor the closing bracket follows.
-    fn unclosed<T>(&self, object: bool) -> Result<T, LineError> {
-        self.broken(match (self.peek(), object) {
-            (None, _) => "the line ends",
-            (_, true) => "a comma or } is expected",
-            (_, false) => "a comma or ] is expected",
-        })
+    /// What was read since a position, as a value.
+    #[inline]
+    fn since(&self, start: usize, kind: Kind, plain: bool) -> Raw<'a> {
+        Raw {
+            text: self.text.get(start..self.at()).unwrap_or_default(),
+            kind,
+            plain,
+        }
+    }
+
+    /// Skips the object that begins here; returns whether it is plain.
+    fn object(&mut self) -> Result<bool, LineError> {
+        let spaces = self.spaces;
+        let mut last: Option<Key<'a>> = None;
+        let mut plain = true;
+        self.entries(|key, scanner| {
+            plain &= key.plain && last.is_none_or(|last| key.is_after(last));
+            last = Some(key);
+            plain &= scanner.value()?.plain;
+            Ok(())
+        })?;
+        Ok(plain && self.spaces == spaces)
+    }
+
+    /// Reads the array that begins here. `each` must skip one element, and returns whether it is plain.
+    pub(super) fn list(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Result<bool, LineError>,
+    ) -> Result<Raw<'a>, LineError> {
+        let (start, spaces) = (self.at(), self.spaces);
+        let mut plain = true;
+        self.items(|scanner| {
+            plain &= each(scanner)?;
+            Ok(())
+        })?;
+        plain &= self.spaces == spaces;
+        Ok(self.since(start, Kind::List, plain))
     }
 
     /// Reads the object that begins here. `each` gets a key and must skip its value.
+    #[inline]
     pub(super) fn entries(
         &mut self,
-        mut each: impl FnMut(Raw<'a>, &mut Self) -> Result<(), LineError>,
+        mut each: impl FnMut(Key<'a>, &mut Self) -> Result<(), LineError>,
     ) -> Result<(), LineError> {
         self.enter()?;
         if self.peek() == Some(b'}') {
@@ -214,12 +259,13 @@ impl<'a> Scanner<'a> {
             each(key, self)?;
             self.space();
             match self.peek() {
-                Some(b',') => self.at += 1,
+                Some(b',') => self.skip(1),
                 Some(b'}') => {
                     self.leave();
                     return Ok(());
                 }
-                _ => return self.unclosed(true),
+                None => return self.broken("the line ends"),
+                Some(_) => return self.broken("a comma or } is expected"),
             }
             self.space();
         }
@@ -239,12 +285,13 @@ impl<'a> Scanner<'a> {
             each(self)?;
             self.space();
             match self.peek() {
-                Some(b',') => self.at += 1,
+                Some(b',') => self.skip(1),
                 Some(b']') => {
                     self.leave();
                     return Ok(());
                 }
-                _ => return self.unclosed(false),
+                None => return self.broken("the line ends"),
+                Some(_) => return self.broken("a comma or ] is expected"),
             }
             self.space();
         }
@@ -253,11 +300,11 @@ impl<'a> Scanner<'a> {
     /// Skips an opening bracket and the white space after it.
     fn enter(&mut self) -> Result<(), LineError> {
         if self.depth == JSON_DEPTH_MAX {
-            let column = self.at + 1;
+            let column = self.at() + 1;
             return Err(LineError::TooDeep { column });
         }
         self.depth += 1;
-        self.at += 1;
+        self.skip(1);
         self.space();
         Ok(())
     }
@@ -265,60 +312,87 @@ impl<'a> Scanner<'a> {
     /// Skips a closing bracket.
     fn leave(&mut self) {
         self.depth -= 1;
-        self.at += 1;
+        self.skip(1);
     }
 
-    /// Skips a string. Most have no escapes.
-    #[inline]
-    fn string(&mut self) -> Result<Raw<'a>, LineError> {
-        let start = self.at;
-        self.at += 1;
-        self.skip_plain();
-        if self.peek() != Some(b'"') {
-            return self.escaped_string(start);
+    /// Skips a key and its colon.
+    #[inline(always)]
+    fn key(&mut self) -> Result<Key<'a>, LineError> {
+        let [b'"', from @ ..] = self.rest else {
+            return self.no_key();
+        };
+        let word = word::ahead(from);
+        let stops = word::stops(word);
+        let mut length = word::before(stops);
+        if length == word::BYTES {
+            length += word::plain_run(from.get(length..).unwrap_or_default());
         }
-        self.at += 1;
-        Ok(self.since(start))
+        let mut plain = true;
+        if let Some([b'"', b':', behind @ ..]) = from.get(length..) {
+            self.rest = behind;
+        } else {
+            self.skip(1 + length);
+            plain = self.string_end()?;
+            length = from.len() - self.rest.len() - 1;
+            self.colon()?;
+        }
+        self.space();
+        Ok(Key {
+            text: from.get(..length).unwrap_or_default(),
+            plain,
+            head: word::cut(word, stops),
+        })
     }
 
-    /// Skips the rest of a string, from the first byte that may not stand for itself.
     #[cold]
-    fn escaped_string(&mut self, start: usize) -> Result<Raw<'a>, LineError> {
-        let mut escaped = false;
+    fn no_key<T>(&self) -> Result<T, LineError> {
+        self.broken(match self.peek() {
+            Some(_) => "a key is expected",
+            None => "the line ends",
+        })
+    }
+
+    /// Skips a colon, and white space before it.
+    #[cold]
+    fn colon(&mut self) -> Result<(), LineError> {
+        self.space();
+        if self.peek() != Some(b':') {
+            return self.broken("a colon is expected");
+        }
+        self.skip(1);
+        Ok(())
+    }
+
+    /// Skips the rest of a string, from the first byte that may not stand for itself; returns whether it has no escapes.
+    #[cold]
+    fn string_end(&mut self) -> Result<bool, LineError> {
+        let mut plain = true;
         loop {
             match self.peek() {
                 Some(b'"') => {
-                    self.at += 1;
-                    let raw = self.since(start);
-                    return Ok(Raw { escaped, ..raw });
+                    self.skip(1);
+                    return Ok(plain);
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => return self.broken("a control character is not escaped"),
                 None => return self.broken("a string has no end"),
             }
-            escaped = true;
-            self.skip_plain();
+            plain = false;
+            self.skip(word::plain_run(self.rest));
         }
     }
 
-    /// Skips the bytes of a string that stand for themselves.
-    #[inline]
-    fn skip_plain(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        self.at += plain_length(rest);
-    }
-
     fn escape(&mut self) -> Result<(), LineError> {
-        self.at += 1;
+        self.skip(1);
         match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.skip(1),
             Some(b'u') => {
-                self.at += 1;
+                self.skip(1);
                 for _ in 0..4 {
                     if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
                         return self.broken("four hexadecimal digits are expected");
                     }
-                    self.at += 1;
+                    self.skip(1);
                 }
             }
             _ => return self.broken("an unknown escape"),
@@ -326,77 +400,63 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), LineError> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
+    /// Skips a number; returns whether it is plain: `-0` is not, and neither is one that would be written shorter.
+    fn number(&mut self) -> Result<bool, LineError> {
+        let negative = self.peek() == Some(b'-');
+        self.skip(usize::from(negative));
+        let start = self.at();
+        let zero = self.peek() == Some(b'0');
+        if zero {
+            self.skip(1);
         } else {
             self.digits()?;
         }
+        let mut plain = self.at() - start <= PLAIN_DIGITS_MAX && !(zero && negative);
         if self.peek() == Some(b'.') {
-            self.at += 1;
+            plain = false;
+            self.skip(1);
             self.digits()?;
         }
         if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
+            plain = false;
+            self.skip(1);
             if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
+                self.skip(1);
             }
             self.digits()?;
         }
-        Ok(())
+        Ok(plain)
     }
 
     fn digits(&mut self) -> Result<(), LineError> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
+        let before = self.rest.len();
+        loop {
+            let digits = word::digits(word::ahead(self.rest));
+            self.skip(digits);
+            if digits < word::BYTES {
+                break;
+            }
         }
-        if self.at == start {
+        if self.rest.len() == before {
             return self.broken("a digit is expected");
         }
         Ok(())
     }
 
-    fn word(&mut self, word: &'static str) -> Result<(), LineError> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
+    /// Skips a word, which is always plain.
+    fn word(&mut self, word: &'static str) -> Result<bool, LineError> {
+        if !self.rest.starts_with(word.as_bytes()) {
             return self.broken("a value is expected");
         }
-        self.at += word.len();
-        Ok(())
+        self.skip(word.len());
+        Ok(true)
     }
 
+    #[cold]
     fn broken<T>(&self, what: &'static str) -> Result<T, LineError> {
-        let column = self.at + 1;
+        let column = self.at() + 1;
         Err(LineError::NotJson { what, column })
     }
-}
-
-/// How many bytes come before the first one that a string must escape: a quote, a backslash, a control character. It
-/// checks eight bytes at a time, because most reading time is spent here.
-#[inline]
-fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
-    // The high bit of each byte that is less than `n`; perhaps also of some bytes above the first of these.
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
-    let (words, tail) = bytes.as_chunks::<8>();
-    let mut length = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let stops = quote | backslash | below(word, 0x20);
-        if stops != 0 {
-            return length + stops.trailing_zeros() as usize / 8;
-        }
-        length += 8;
-    }
-    let stop = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-    length + tail.iter().position(stop).unwrap_or(tail.len())
 }
 
 /// Decodes checked escapes; `None` at a lone surrogate.

@@ -4,7 +4,7 @@
 //! The text has no white space; object keys in byte order, the last one of repeated keys; numbers as [`decimal`]
 //! writes them; and only the escapes that JSON requires. This module also decides about metadata that is too large.
 
-use super::json::{Raw, Scanner};
+use super::json::{Kind, Raw, Scanner};
 use super::line_error::LineError;
 use crate::decimal;
 use crate::domain::event::ReportedMember;
@@ -36,24 +36,23 @@ impl<'a> ParsedMeta<'a> {
 
     /// The member with this metadata. If the metadata is too large, the member still counts: its old metadata is no
     /// longer valid, so it becomes null, and the reason says why.
-    pub(super) fn of_member(self, who: ReportedMember<'a>) -> ReportedMember<'a> {
-        let (meta, reason) = match self {
-            ParsedMeta::Missing => (None, who.reason),
-            ParsedMeta::Is(meta) => (Some(meta), who.reason),
-            ParsedMeta::TooLarge => (Some("null".into()), Some(TOO_LARGE.into())),
-        };
-        ReportedMember {
-            meta,
-            reason,
-            ..who
+    pub(super) fn of_member(self, mut who: ReportedMember<'a>) -> ReportedMember<'a> {
+        match self {
+            ParsedMeta::Missing => {}
+            ParsedMeta::Is(meta) => who.meta = Some(meta),
+            ParsedMeta::TooLarge => {
+                who.meta = Some("null".into());
+                who.reason = Some(TOO_LARGE.into());
+            }
         }
+        who
     }
 }
 
 /// The canonical text of a value, borrowed where the line already has it in this form.
 pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a, str>, LineError> {
     let text = raw.text();
-    let canonical = if is_plain(raw) {
+    let canonical = if raw.is_plain() {
         Cow::Borrowed(text)
     } else {
         let mut out = String::new();
@@ -71,14 +70,6 @@ pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a,
     Ok(canonical)
 }
 
-/// Whether a value is obviously canonical: a word, or a string without escapes.
-fn is_plain(raw: Raw<'_>) -> bool {
-    match raw.first() {
-        b'"' => !raw.is_escaped(),
-        first => first.is_ascii_alphabetic(),
-    }
-}
-
 struct CanonicalWriter<'o> {
     field: &'static str,
     out: &'o mut String,
@@ -92,10 +83,10 @@ impl CanonicalWriter<'_> {
             _ => {}
         }
         let raw = scanner.value()?;
-        if is_plain(raw) {
+        if raw.is_plain() {
             self.out.push_str(raw.text());
-        } else if raw.first() == b'"' {
-            let decoded = self.decode(raw)?;
+        } else if raw.kind() == Kind::String {
+            let decoded = self.decoded(raw.decode())?;
             self.string(&decoded);
         } else {
             let field = self.field;
@@ -126,7 +117,7 @@ impl CanonicalWriter<'_> {
         let mut entries = Vec::new();
         let mut ordered = true;
         scanner.entries(|key, scanner| {
-            let key = self.decode(key)?;
+            let key = self.decoded(key.decode())?;
             ordered &= entries.last().is_none_or(|(last, _)| *last < key);
             let begin = self.out.len();
             self.string(&key);
@@ -154,9 +145,9 @@ impl CanonicalWriter<'_> {
         Ok(())
     }
 
-    fn decode<'a>(&self, raw: Raw<'a>) -> Result<Cow<'a, str>, LineError> {
+    fn decoded<'a>(&self, text: Option<Cow<'a, str>>) -> Result<Cow<'a, str>, LineError> {
         let field = self.field;
-        raw.decode().ok_or(LineError::LoneSurrogate { field })
+        text.ok_or(LineError::LoneSurrogate { field })
     }
 
     fn string(&mut self, text: &str) {

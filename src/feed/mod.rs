@@ -33,6 +33,7 @@ mod object;
 mod own;
 mod recorded;
 mod settings;
+mod word;
 
 pub use line_error::LineError;
 #[doc(hidden)]

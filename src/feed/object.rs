@@ -2,7 +2,7 @@
 //! `field`, the syntax in `json`.
 
 use super::field::Field;
-use super::json::{Raw, Scanner};
+use super::json::{Kind, Raw, Scanner};
 use super::line_error::LineError;
 
 /// An object that keeps its known fields and skips the others. Of repeated keys, the last one counts. A field that is
@@ -41,19 +41,30 @@ macro_rules! object {
             ) -> Result<(), $crate::feed::line_error::LineError> {
                 scanner.entries(|key, scanner| {
                     let decoded;
-                    let key = match key.plain() {
-                        Some(plain) => plain,
+                    let (head, key) = match key.plain() {
+                        Some(plain) => (key.head(), plain),
                         None => {
                             // A key with a lone surrogate matches no known key.
                             decoded = key.decode().unwrap_or_default();
-                            decoded.as_ref()
+                            ($crate::feed::word::of(&decoded), decoded.as_bytes())
                         }
                     };
-                    match key {
-                        $($list_name => self.$list = $crate::feed::object::NestedObjects::read(scanner)?,)*
-                        $($name => self.$slot = Some(scanner.value()?),)*
-                        _ => drop(scanner.value()?),
+                    // The heads of the known names: one search among numbers finds the few that may be meant.
+                    mod heads {
+                        #![allow(non_upper_case_globals)]
+                        $(pub(super) const $list: u64 = $crate::feed::word::of($list_name);)*
+                        $(pub(super) const $slot: u64 = $crate::feed::word::of($name);)*
                     }
+                    let mut unknown = None;
+                    let slot = match head {
+                        $(heads::$list if key == $list_name.as_bytes() => {
+                            self.$list = $crate::feed::object::NestedObjects::default();
+                            return self.$list.read(scanner);
+                        })*
+                        $(heads::$slot if key == $name.as_bytes() => &mut self.$slot,)*
+                        _ => &mut unknown,
+                    };
+                    *slot = Some(scanner.value()?);
                     Ok(())
                 })
             }
@@ -102,30 +113,29 @@ impl<T> NestedObjects<'_, T> {
 }
 
 impl<'a, T: ReadObject<'a>> NestedObjects<'a, T> {
-    /// Reads the value that begins here, whatever it is.
-    pub(super) fn read(scanner: &mut Scanner<'a>) -> Result<Self, LineError> {
-        let mut list = NestedObjects::default();
+    /// Reads the value that begins here, whatever it is, into a list that has nothing yet.
+    pub(super) fn read(&mut self, scanner: &mut Scanner<'a>) -> Result<(), LineError> {
         if scanner.peek() != Some(b'[') {
-            list.raw = Some(scanner.value()?);
-            return Ok(list);
+            self.raw = Some(scanner.value()?);
+            return Ok(());
         }
-        let start = scanner.position();
-        scanner.items(|scanner| {
+        let raw = scanner.list(|scanner| {
             if scanner.peek() != Some(b'{') {
-                let before = list.len();
-                list.other_after.get_or_insert(before);
-                return scanner.value().map(drop);
+                let before = self.len();
+                self.other_after.get_or_insert(before);
+                return scanner.value().map(Raw::is_plain);
             }
-            let mut object = T::default();
-            object.read(scanner)?;
-            match &list.first {
-                None => list.first = Some(object),
-                Some(_) => list.more.push(object),
+            if self.first.is_none() {
+                self.first.insert(T::default()).read(scanner)?;
+            } else {
+                let mut object = T::default();
+                object.read(scanner)?;
+                self.more.push(object);
             }
-            Ok(())
+            Ok(false)
         })?;
-        list.raw = Some(scanner.since(start));
-        Ok(list)
+        self.raw = Some(raw);
+        Ok(())
     }
 
     pub(super) fn named(&self, name: &'static str) -> ObjectList<'_, 'a, T> {
@@ -153,7 +163,11 @@ impl<'l, 'a, T> ObjectList<'l, 'a, T> {
         &self,
         mut each: impl FnMut(&'l T) -> Result<(), LineError>,
     ) -> Result<(), LineError> {
-        if self.field.given().is_some_and(|raw| raw.first() != b'[') {
+        if self
+            .field
+            .given()
+            .is_some_and(|raw| raw.kind() != Kind::List)
+        {
             return Err(self.field.not("a list"));
         }
         let value = self.value;

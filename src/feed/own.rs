@@ -41,7 +41,7 @@ pub(super) fn said<'a>(
     line: &Line<'a>,
     settings: &Settings,
 ) -> Result<EventPayload<'a>, LineError> {
-    let t = line.t().string()?.ok_or(line.t().lacking())?;
+    let t = line.t().string()?.ok_or_else(|| line.t().lacking())?;
     let unit = settings.time_unit;
     match t.as_ref() {
         "join" => change(line, ChangeKind::Join),
@@ -137,7 +137,12 @@ fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, Line
     line.changes().objects(|scanner| {
         let mut listed = Listed::default();
         listed.read(scanner)?;
-        let kind = match listed.t().string()?.ok_or(listed.t().lacking())?.as_ref() {
+        let kind = match listed
+            .t()
+            .string()?
+            .ok_or_else(|| listed.t().lacking())?
+            .as_ref()
+        {
             "join" => ChangeKind::Join,
             "leave" => ChangeKind::Leave,
             "update" => ChangeKind::Update,
@@ -198,7 +203,10 @@ fn diff<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, LineErr
 }
 
 fn link<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
-    let state = line.state().string()?.ok_or(line.state().lacking())?;
+    let state = line
+        .state()
+        .string()?
+        .ok_or_else(|| line.state().lacking())?;
     let with_differences = with_differences(line)?;
     let state = match state.as_ref() {
         "up" if with_differences => LinkState::UpWithDifferences,
@@ -238,11 +246,14 @@ fn service(line: &Line<'_>) -> Result<Service, LineError> {
     let service = SERVICES.iter().find(|(known, _)| *known == word);
     service
         .map(|&(_, service)| service)
-        .ok_or(line.service().unknown())
+        .ok_or_else(|| line.service().unknown())
 }
 
 fn token<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
-    let state = line.state().string()?.ok_or(line.state().lacking())?;
+    let state = line
+        .state()
+        .string()?
+        .ok_or_else(|| line.state().lacking())?;
     let state = match state.as_ref() {
         "will_expire" => TokenState::WillExpire,
         "expired" => TokenState::Expired,
