@@ -22,7 +22,8 @@
 //! | `own_reports` | the last events of one observer, which its older snapshots do not undo |
 //! | `entry` | what the log holds |
 //! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
-//! | `slot`, `members`, `roster` | one member; all members; those present in a channel |
+//! | `slot`, `members`, `piece_list` | one member; all members; how they lie in memory |
+//! | `roster` | those present in a channel |
 //! | `departed`, `tombstones`, `forget` | those that left; names no longer needed |
 //! | `watch`, `observer`, `interval` | who watches a channel, and since when that is proven; gaps |
 //! | `order`, `time` | which report is newer; which time counts |
@@ -92,6 +93,7 @@ pub mod observer;
 pub mod order;
 pub(crate) mod own_list;
 pub(crate) mod own_reports;
+pub(crate) mod piece_list;
 mod reconcile;
 #[doc(hidden)]
 pub mod resolve;

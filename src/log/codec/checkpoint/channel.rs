@@ -242,12 +242,12 @@ pub fn tombstones_from_bytes(
     let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
     for slot in body.departed {
         let (member, slot) = slot.slot(Presence::Departed, 0, body.base, &part)?;
-        let tombstones = if slot.stamped {
+        let tombstones = if slot.is_stamped() {
             &mut stamped
         } else {
             &mut unstamped
         };
-        tombstones.push_back((slot.departed_at, member));
+        tombstones.push_back((slot.departed_at().unwrap_or(0), member));
         let known = state.slot(member);
         if known.is_some_and(|known| known.presence == Presence::Present) {
             let (what, index) = ("departed member", member.0);
