@@ -7,10 +7,11 @@
 
 use super::interval::ObservedInterval;
 use super::members::{MemberTable, Slots};
-use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
 use super::own_reports::OwnReports;
+use super::renumbering::{Marks, Renumbering};
 use super::roster::ChannelState;
 use super::slot::{Presence, Slot};
 use super::state::State;
@@ -63,10 +64,10 @@ impl State {
     /// assert_eq!((renumbering.name(lily), names.len()), (None, 0));
     /// ```
     pub fn forget_absent(&mut self, names: &mut Names) -> Renumbering {
-        let mut marks = names.marks();
+        let mut marks = Marks::new(names);
         self.number(&mut marks);
-        let (kept, renumbering) = names.only(marks);
-        *names = kept;
+        let renumbering = marks.renumbering(names);
+        renumbering.rebuild(names);
         self.number(&mut &renumbering);
         renumbering
     }

@@ -14,7 +14,8 @@
 //! | file | what |
 //! | --- | --- |
 //! | `event`, `typed_event` | what a source reports; events made in code |
-//! | `resolve`, `names`, `append_vec` | gives names their numbers; the dictionary |
+//! | `resolve`, `names` | gives names their numbers; the dictionary |
+//! | `name_text`, `number_table`, `append_vec` | of what the dictionary is made |
 //! | `decide`, `context` | what follows from an event; what its rules share |
 //! | `change`, `link`, `connection` | the rules of live changes, of links, of ingest connections |
 //! | `reconcile`, `snapshot`, `claims` | what a snapshot infers; its list; the list again, from its entry |
@@ -24,7 +25,8 @@
 //! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
 //! | `slot`, `members`, `piece_list` | one member; all members; how they lie in memory |
 //! | `roster` | those present in a channel |
-//! | `departed`, `tombstones`, `forget` | those that left; names no longer needed |
+//! | `departed`, `tombstones` | those that left |
+//! | `forget`, `renumbering` | names no longer needed; the numbers of the others |
 //! | `watch`, `observer`, `interval` | who watches a channel, and since when that is proven; gaps |
 //! | `order`, `time` | which report is newer; which time counts |
 //! | `behind` | the event behind an entry, for replay and `verify --deep` |
@@ -85,8 +87,10 @@ pub mod interval;
 mod link;
 mod listing;
 pub(crate) mod members;
+mod name_text;
 #[doc(hidden)]
 pub mod names;
+mod number_table;
 #[doc(hidden)]
 pub mod observer;
 #[doc(hidden)]
@@ -95,6 +99,8 @@ pub(crate) mod own_list;
 pub(crate) mod own_reports;
 pub(crate) mod piece_list;
 mod reconcile;
+#[doc(hidden)]
+pub mod renumbering;
 #[doc(hidden)]
 pub mod resolve;
 #[doc(hidden)]

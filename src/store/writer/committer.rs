@@ -2,7 +2,8 @@
 //! then sends the receipts. Batches that arrive meanwhile share the next sync. Nothing is decided here.
 
 use super::sealer::DUE_ENTRIES;
-use crate::domain::names::{NameTable, Renumbering};
+use crate::domain::names::NameTable;
+use crate::domain::renumbering::Renumbering;
 use crate::limits;
 use crate::log::Record;
 use crate::log::engine::Durability;
