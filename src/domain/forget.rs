@@ -53,6 +53,9 @@ impl Numbers for &Renumbering {
     }
 }
 
+/// The names that a member may share with no other: its user, and its connection.
+const OWN_NAMES: usize = 2;
+
 impl State {
     /// Rebuilds `names` without what this state does not refer to, and returns the new numbers of both.
     ///
@@ -70,6 +73,15 @@ impl State {
         renumbering.rebuild(names);
         self.number(&mut &renumbering);
         renumbering
+    }
+
+    /// About how many of the names and members of a dictionary this state does not need.
+    pub(crate) fn absent(&self, names: &Names) -> usize {
+        let present = self.channels.values().map(|channel| channel.roster.len());
+        let known = present.sum::<usize>() + self.members.departed.len();
+        // The names of channels, topics and observers are few beside those of members.
+        let own = OWN_NAMES.saturating_mul(known);
+        names.members().saturating_sub(known) + names.len().saturating_sub(own)
     }
 
     fn number(&mut self, numbers: &mut impl Numbers) {

@@ -67,6 +67,11 @@ impl<T: Default> PieceList<T> {
         }
     }
 
+    /// All items.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.pieces.iter_mut().flatten()
+    }
+
     /// Moves items to new numbers, which are in the order of the old ones; the items without one are dropped. In place: a
     /// second list beside it would double the memory.
     pub(crate) fn renumber(&mut self, mut new: impl FnMut(u32, &mut T) -> Option<u32>) {

@@ -136,9 +136,10 @@ impl Committer {
                 }
             }
             if let Some(respelt) = decided.respelt.take() {
-                self.parts = respelt.renumbering.by_name(std::mem::take(&mut self.parts));
-                self.names = respelt.names;
-                self.encoder.forget_names();
+                let NewNames { names, renumbering } = respelt;
+                self.parts = renumbering.by_name(std::mem::take(&mut self.parts));
+                self.encoder.renumber(&renumbering);
+                self.names = names;
             }
         }
         let began = Instant::now();
