@@ -29,13 +29,12 @@ impl<T> Default for AppendVec<T> {
 
 /// The piece that holds an item, the index in that piece, and how many items that piece holds.
 fn place(at: usize) -> (usize, usize, usize) {
-    let from_first = at.saturating_add(FIRST);
-    let four = (from_first / FIRST).ilog2();
-    let bits = FIRST.ilog2() - 2 + four;
-    let from_four = from_first - (FIRST << four);
+    let at = at.saturating_add(FIRST);
+    // The first bit that is set tells the four, the two behind it the piece, and the others the index.
+    let bits = at.ilog2() - 2;
+    let four = (bits - (FIRST.ilog2() - 2)) as usize;
     let size = 1 << bits;
-    let piece = 4 * four as usize + (from_four >> bits);
-    (piece, from_four & (size - 1), size)
+    (4 * four + (at >> bits) - 4, at & (size - 1), size)
 }
 
 impl<T> AppendVec<T> {

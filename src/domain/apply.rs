@@ -324,15 +324,17 @@ impl MemberTable {
         let member = change.member;
         let slot = self.slot_mut(member);
         let known = channel.last_word(topic, slot);
-        slot.set_last_update(next_word(entry, change, known, channel.spoken));
+        let word = next_word(entry, change, known, channel.spoken);
         if !change.is_applied() {
+            slot.set_last_update(word);
             if slot.presence != Presence::Present {
                 self.add_tombstone(channel, member, entry.seq);
             }
             return;
         }
         let window = entry.window();
-        slot.set_changed_at(window.map_or(Some(entry.occurred_at), |window| window.not_before));
+        let changed_at = window.map_or(Some(entry.occurred_at), |window| window.not_before);
+        slot.set_last_change(word, changed_at);
         match change.kind {
             ChangeKind::Join if slot.presence == Presence::Present => {}
             ChangeKind::Join => {

@@ -221,7 +221,12 @@ impl Slot {
     }
 
     pub(crate) fn set_changed_at(&mut self, at: Option<Millis>) {
-        self.set(self.last_update(), at, self.held_at());
+        self.set_last_change(self.last_update(), at);
+    }
+
+    /// Both at once, for an update that is a change.
+    pub(crate) fn set_last_change(&mut self, update: LastUpdate, changed_at: Option<Millis>) {
+        self.set(update, changed_at, self.held_at());
     }
 
     /// Snapshots up to this entry do not count as an update of this member.
