@@ -79,7 +79,7 @@ impl NameTable {
     }
 
     /// The bytes of the name behind a number; they are in the order of the texts.
-    fn bytes(&self, name: NameId) -> &[u8] {
+    pub(super) fn bytes(&self, name: NameId) -> &[u8] {
         let text = self.0.texts.get(name.0 as usize);
         text.map_or(&[], NameText::as_bytes)
     }
@@ -234,6 +234,28 @@ impl Names {
         self.bytes(name) == text.as_bytes()
     }
 
+    pub(super) fn hash_of_text(&self, text: &str) -> u64 {
+        self.keyed.hash_one(text)
+    }
+
+    /// The number that a name most probably has; its text is not read.
+    pub(super) fn guess(&self, hash: u64) -> Option<NameId> {
+        self.by_text.find(hash, |_| true).map(NameId)
+    }
+
+    /// The number that a member most probably has.
+    pub(super) fn guess_member(&self, hash: u64) -> Option<MemberId> {
+        self.by_key.find(hash, |_| true).map(MemberId)
+    }
+
+    /// The number of a name, if it was looked up lately; of a long one, perhaps another's.
+    pub(super) fn recent(&self, text: &str) -> Option<NameId> {
+        match text {
+            "" => self.empty,
+            text => self.recent.get(NameEnds::of(text)),
+        }
+    }
+
     /// The number of a member; a member without one gets one now.
     #[doc(hidden)]
     pub fn member(&mut self, key: MemberKey) -> MemberId {
@@ -262,7 +284,7 @@ impl Names {
         self.by_key.find(hash, is_it).map(MemberId)
     }
 
-    fn hash_of(&self, key: MemberKey) -> u64 {
+    pub(super) fn hash_of(&self, key: MemberKey) -> u64 {
         let mut hasher = NumberHasher(self.seed);
         for NameId(number) in [key.channel, key.topic, key.user, key.conn] {
             hasher.write_u32(number);
