@@ -3,10 +3,11 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The size of the first piece. Each later piece is twice as long as the one before it.
+/// The size of the first four pieces together. The next four are twice as long, and so on: the list is at most a quarter
+/// longer than its items need.
 const FIRST: usize = 32;
 /// Enough pieces for every `u32`.
-const PIECES: usize = 28;
+const PIECES: usize = 4 * 28;
 
 type Chunk<T> = OnceLock<Box<[OnceLock<T>]>>;
 
@@ -26,11 +27,14 @@ impl<T> Default for AppendVec<T> {
     }
 }
 
-/// The piece that holds an item, and the index in that piece.
-fn place(at: usize) -> (usize, usize) {
-    let from_first = at.saturating_add(FIRST);
-    let piece = (from_first / FIRST).ilog2() as usize;
-    (piece, from_first - (FIRST << piece))
+/// The piece that holds an item, the index in that piece, and how many items that piece holds.
+fn place(at: usize) -> (usize, usize, usize) {
+    let at = at.saturating_add(FIRST);
+    // The first bit that is set tells the four, the two behind it the piece, and the others the index.
+    let bits = at.ilog2() - 2;
+    let four = (bits - (FIRST.ilog2() - 2)) as usize;
+    let size = 1 << bits;
+    (4 * four + (at >> bits) - 4, at & (size - 1), size)
 }
 
 impl<T> AppendVec<T> {
@@ -41,15 +45,15 @@ impl<T> AppendVec<T> {
 
     /// The item at an index, if there is one.
     pub fn get(&self, at: usize) -> Option<&T> {
-        let (piece, at) = place(at);
+        let (piece, at, _) = place(at);
         self.pieces.get(piece)?.get()?.get(at)?.get()
     }
 
     /// Appends an item. A full list stays as it is.
     pub fn push(&self, item: T) {
         let len = self.len();
-        let (piece, at) = place(len);
-        let fresh = || (0..FIRST << piece).map(|_| OnceLock::new()).collect();
+        let (piece, at, size) = place(len);
+        let fresh = || (0..size).map(|_| OnceLock::new()).collect();
         let items = self.pieces.get(piece).map(|piece| piece.get_or_init(fresh));
         if let Some(slot) = items.and_then(|items| items.get(at))
             && slot.set(item).is_ok()

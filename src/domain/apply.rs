@@ -6,7 +6,7 @@ use super::entry::{
 };
 use super::event::ChangeKind;
 use super::interval::ObservedInterval;
-use super::members::MemberTable;
+use super::members::{MemberTable, Slots};
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::order::{Order, Stamp};
@@ -132,7 +132,7 @@ impl State {
                 // Keep the last update from before this snapshot, which now becomes the newest cover.
                 slot.set_last_update(word);
             }
-            slot.held_at = entry.seq;
+            slot.set_held_at(entry.seq);
         }
         // They are listed, but by older data than what showed their absence: the absence stays their last update.
         for member in known_absent {
@@ -173,7 +173,7 @@ impl State {
         };
         for (member, claim) in claims.filter(|(_, claim)| explicit(claim)) {
             let slot = self.members.slot_mut(member);
-            if slot.held_at != entry.seq && slot.presence == Presence::Present {
+            if slot.held_at() != entry.seq && slot.presence == Presence::Present {
                 let stamp = claim.stamp.or(stamp);
                 slot.set_last_update(LastUpdate {
                     seq: entry.seq,
@@ -324,15 +324,17 @@ impl MemberTable {
         let member = change.member;
         let slot = self.slot_mut(member);
         let known = channel.last_word(topic, slot);
-        slot.set_last_update(next_word(entry, change, known, channel.spoken));
+        let word = next_word(entry, change, known, channel.spoken);
         if !change.is_applied() {
+            slot.set_last_update(word);
             if slot.presence != Presence::Present {
                 self.add_tombstone(channel, member, entry.seq);
             }
             return;
         }
         let window = entry.window();
-        slot.set_changed_at(window.map_or(Some(entry.occurred_at), |window| window.not_before));
+        let changed_at = window.map_or(Some(entry.occurred_at), |window| window.not_before);
+        slot.set_last_change(word, changed_at);
         match change.kind {
             ChangeKind::Join if slot.presence == Presence::Present => {}
             ChangeKind::Join => {
@@ -408,7 +410,7 @@ fn cover_topics(
     channel: &mut ChannelState,
     whole: &FullListing,
     cover: SnapshotCover,
-    slots: &[Slot],
+    slots: &Slots,
     names: &Names,
 ) {
     if whole.incomplete {

@@ -18,10 +18,8 @@ impl MemberTable {
         }
         self.remove_tombstone(channel, member);
         let slot = self.slot_mut(member);
-        slot.presence = Presence::Departed;
-        slot.departed_at = seq;
-        slot.stamped = !slot.last_update().stamp.is_none();
-        let stamped = slot.stamped;
+        let stamped = !slot.last_update().stamp.is_none();
+        slot.depart(seq, stamped);
         self.departed.part(stamped).push(seq, member);
         channel.departed.part(stamped).push(seq, member);
         if let Some(full) = channel.departed.full(limits::TOMBSTONES_PER_CHANNEL_MAX)
@@ -37,7 +35,7 @@ impl MemberTable {
         if slot.presence != Presence::Departed {
             return;
         }
-        let stamped = slot.stamped;
+        let stamped = slot.is_stamped();
         slot.presence = Presence::Unknown;
         self.departed.part(stamped).lose_one(&self.slots);
         channel.departed.part(stamped).lose_one(&self.slots);
@@ -60,8 +58,8 @@ impl MemberTable {
     /// Removes the tombstones that a complete snapshot makes obsolete: all that do not hold against it.
     pub(super) fn remove_covered_tombstones(&mut self, channel: &mut ChannelState, seq: u64) {
         let holds = |member: &MemberId| {
-            let slot = self.slots.get(member.0 as usize);
-            slot.is_some_and(|slot| slot.held_at == seq)
+            let slot = self.slots.get(member.0);
+            slot.is_some_and(|slot| slot.held_at() == seq)
         };
         let lying = channel.departed.iter(&self.slots).map(|(_, member)| member);
         for member in lying.filter(|member| !holds(member)).collect::<Vec<_>>() {

@@ -6,7 +6,7 @@ use super::interval::ObservedInterval;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::own_list::{Collected, Collecting};
 use super::roster::ChannelState;
-use super::slot::{Presence, Reporters, Slot};
+use super::slot::{Reporters, Slot};
 use super::state::State;
 use super::watch::Watch;
 use std::fmt::Write;
@@ -109,12 +109,16 @@ fn slot_words(member: MemberId, slot: &Slot, names: &Names) -> String {
     });
     let mut words = format!(
         "member {topic:?} {user:?} {conn:?} {:?} by {} at {} {:?} heard {heard:?} held {}",
-        slot.presence, word.seq, word.time, word.stamp, slot.held_at
+        slot.presence,
+        word.seq,
+        word.time,
+        word.stamp,
+        slot.held_at()
     );
     // Writing to a String cannot fail.
-    let _ = match slot.presence {
-        Presence::Present => write!(words, " since {} meta {:?}", slot.since, slot.meta),
-        _ => write!(words, " departed {}", slot.departed_at),
+    let _ = match slot.since() {
+        Some(since) => write!(words, " since {since} meta {:?}", slot.meta),
+        None => write!(words, " departed {}", slot.departed_at().unwrap_or(0)),
     };
     let _ = write!(words, " changed {:?}", slot.changed_at());
     words

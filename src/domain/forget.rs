@@ -6,13 +6,14 @@
 //! **Invariant:** later entries of the log are the same as if nothing had been forgotten.
 
 use super::interval::ObservedInterval;
-use super::members::MemberTable;
-use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering, number};
+use super::members::{MemberTable, Slots};
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
 use super::own_reports::OwnReports;
+use super::renumbering::{Marks, Renumbering};
 use super::roster::ChannelState;
-use super::slot::{Presence, Reporters, Slot};
+use super::slot::{Presence, Slot};
 use super::state::State;
 use super::tombstones::{TombstoneQueue, Tombstones};
 use super::watch::{ChannelWatches, PagedSnapshot, Watch};
@@ -52,6 +53,9 @@ impl Numbers for &Renumbering {
     }
 }
 
+/// The names that a member may share with no other: its user, and its connection.
+const OWN_NAMES: usize = 2;
+
 impl State {
     /// Rebuilds `names` without what this state does not refer to, and returns the new numbers of both.
     ///
@@ -63,12 +67,21 @@ impl State {
     /// assert_eq!((renumbering.name(lily), names.len()), (None, 0));
     /// ```
     pub fn forget_absent(&mut self, names: &mut Names) -> Renumbering {
-        let mut marks = names.marks();
+        let mut marks = Marks::new(names);
         self.number(&mut marks);
-        let (kept, renumbering) = names.only(marks);
-        *names = kept;
+        let renumbering = marks.renumbering(names);
+        renumbering.rebuild(names);
         self.number(&mut &renumbering);
         renumbering
+    }
+
+    /// About how many of the names and members of a dictionary this state does not need.
+    pub(crate) fn absent(&self, names: &Names) -> usize {
+        let present = self.channels.values().map(|channel| channel.roster.len());
+        let known = present.sum::<usize>() + self.members.departed.len();
+        // The names of channels, topics and observers are few beside those of members.
+        let own = OWN_NAMES.saturating_mul(known);
+        names.members().saturating_sub(known) + names.len().saturating_sub(own)
     }
 
     fn number(&mut self, numbers: &mut impl Numbers) {
@@ -98,40 +111,26 @@ fn number_keys<K: Hash + Eq, V>(map: &mut NumberMap<K, V>, mut number: impl FnMu
     *map = old.map(|(key, value)| (number(key), value)).collect();
 }
 
-/// Drops the slots of unknown members. In place: this is the largest part of the state, and a second one beside it would
-/// double the memory.
-fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
-    let mut end = 0;
-    for at in 0..slots.len() {
-        let Some(slot) = slots.get_mut(at) else {
-            break;
-        };
-        let mut slot = std::mem::take(slot);
+/// Drops the slots of unknown members.
+fn number_slots(slots: &mut Slots, numbers: &mut impl Numbers) {
+    slots.renumber(|member, slot| {
         if slot.presence == Presence::Unknown {
-            continue;
+            return None;
         }
-        number_heard(&mut slot.reporters, numbers);
-        // Members keep their order, and none gets a larger number than it had: what is overwritten was read before.
-        let to = numbers.member(MemberId(number(at))).0 as usize;
-        assert!(to <= at, "a member got a larger number");
-        if let Some(place) = slots.get_mut(to) {
-            *place = slot;
-        }
-        end = to + 1;
-    }
-    slots.truncate(end);
-    if slots.capacity() / 2 > end {
-        slots.shrink_to(end + end / 2);
-    }
+        number_heard(slot, numbers);
+        Some(numbers.member(MemberId(member)).0)
+    });
 }
 
-fn number_heard(heard: &mut Reporters, numbers: &mut impl Numbers) {
-    for observer in heard.observers_mut() {
+fn number_heard(slot: &mut Slot, numbers: &mut impl Numbers) {
+    let mut update = slot.last_update();
+    for observer in update.reporters.observers_mut() {
         *observer = numbers.name(NameId(*observer)).0;
     }
+    slot.set_last_update(update);
 }
 
-fn number_tombstones(departed: &mut Tombstones, slots: &[Slot], numbers: &mut impl Numbers) {
+fn number_tombstones(departed: &mut Tombstones, slots: &Slots, numbers: &mut impl Numbers) {
     let Tombstones { stamped, unstamped } = departed;
     for tombstones in [stamped, unstamped] {
         let living = tombstones.iter(slots);
@@ -140,7 +139,7 @@ fn number_tombstones(departed: &mut Tombstones, slots: &[Slot], numbers: &mut im
     }
 }
 
-fn number_channel(channel: &mut ChannelState, slots: &[Slot], numbers: &mut impl Numbers) {
+fn number_channel(channel: &mut ChannelState, slots: &Slots, numbers: &mut impl Numbers) {
     number_tombstones(&mut channel.departed, slots, numbers);
     for member in &mut channel.roster {
         *member = numbers.member(*member);

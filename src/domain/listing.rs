@@ -6,19 +6,20 @@
 
 use super::entry::{Change, Disposition, Entry, Listing, Origin, Snapshot, SnapshotOrigin};
 use super::event::ChangeKind;
+use super::members::Slots;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::order::{Order, Stamp};
 use super::own_list::OwnList;
 use super::own_reports::{OwnReport, OwnReports, OwnSaid, ReportOrder};
 use super::roster::ChannelState;
-use super::slot::{Presence, Slot};
+use super::slot::Presence;
 use super::state::State;
 use super::watch::Watch;
 
 impl ChannelState {
     /// Begins to remember what each observer reports, when the channel gets its second observer. Until then, all
     /// updates of its members are the first one's own.
-    pub(super) fn begin_own_reports(&mut self, slots: &[Slot]) {
+    pub(super) fn begin_own_reports(&mut self, slots: &Slots) {
         if self.watching.watches.len() < 2 {
             return;
         }
@@ -31,7 +32,7 @@ impl ChannelState {
         let departed = self.departed.iter(slots).map(|(_, member)| member);
         let known = self.roster.iter().copied().chain(departed);
         let updates = known.filter_map(|member| {
-            let slot = slots.get(member.0 as usize)?;
+            let slot = slots.get(member.0)?;
             let update = slot.last_update();
             let stamp = update.stamp;
             // Only live events hold against a snapshot by their place in the log.

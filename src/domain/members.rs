@@ -2,15 +2,19 @@
 
 use super::entry::Text;
 use super::names::{MemberId, number};
+use super::piece_list::PieceList;
 use super::roster::ChannelState;
 use super::slot::{Presence, Slot};
 use super::time::Millis;
 use super::tombstones::Tombstones;
 
+/// The slots of all members, by number.
+pub(super) type Slots = PieceList<Slot>;
+
 /// The members of all channels, by number. A change of one is made with its channel at hand, which is looked up once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemberTable {
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Slots,
     /// Tombstones of all channels.
     pub(crate) departed: Tombstones,
     /// No tombstones are made: nothing is remembered of a member that has left.
@@ -19,18 +23,13 @@ pub(crate) struct MemberTable {
 
 impl MemberTable {
     pub(super) fn is_present(&self, member: MemberId) -> bool {
-        let slot = self.slots.get(member.0 as usize);
+        let slot = self.slots.get(member.0);
         slot.is_some_and(|slot| slot.presence == Presence::Present)
     }
 
     /// The slot of a member, created if there is none.
     pub(crate) fn slot_mut(&mut self, member: MemberId) -> &mut Slot {
-        let at = member.0 as usize;
-        if at >= self.slots.len() {
-            self.slots.resize_with(at + 1, Slot::default);
-        }
-        #[allow(clippy::indexing_slicing)] // grown just above
-        &mut self.slots[at]
+        self.slots.get_mut(member.0)
     }
 
     /// Adds a member to its channel's roster.
@@ -44,8 +43,7 @@ impl MemberTable {
         let slot = self.slot_mut(member);
         slot.place = number(channel.roster.len());
         channel.roster.push(member);
-        slot.presence = Presence::Present;
-        slot.since = since;
+        slot.join(since);
         slot.meta = meta;
     }
 

@@ -14,16 +14,20 @@
 //! | file | what |
 //! | --- | --- |
 //! | `event`, `typed_event` | what a source reports; events made in code |
-//! | `resolve`, `names`, `append_vec` | gives names their numbers; the dictionary |
+//! | `resolve`, `names` | gives names their numbers; the dictionary |
+//! | `name_text`, `number_table`, `append_vec` | of what the dictionary is made |
 //! | `decide`, `context` | what follows from an event; what its rules share |
+//! | `look_ahead` | what the next decisions will read from memory |
 //! | `change`, `link`, `connection` | the rules of live changes, of links, of ingest connections |
 //! | `reconcile`, `snapshot`, `claims` | what a snapshot infers; its list; the list again, from its entry |
 //! | `resync`, `own_list`, `listing` | differences instead of a snapshot; the list that one observer knows |
 //! | `own_reports` | the last events of one observer, which its older snapshots do not undo |
 //! | `entry` | what the log holds |
 //! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
-//! | `slot`, `members`, `roster` | one member; all members; those present in a channel |
-//! | `departed`, `tombstones`, `forget` | those that left; names no longer needed |
+//! | `slot`, `members`, `piece_list` | one member; all members; how they lie in memory |
+//! | `roster` | those present in a channel |
+//! | `departed`, `tombstones` | those that left |
+//! | `forget`, `renumbering` | names no longer needed; the numbers of the others |
 //! | `watch`, `observer`, `interval` | who watches a channel, and since when that is proven; gaps |
 //! | `order`, `time` | which report is newer; which time counts |
 //! | `behind` | the event behind an entry, for replay and `verify --deep` |
@@ -83,16 +87,23 @@ pub mod gaps;
 pub mod interval;
 mod link;
 mod listing;
+#[doc(hidden)]
+pub mod look_ahead;
 pub(crate) mod members;
+mod name_text;
 #[doc(hidden)]
 pub mod names;
+mod number_table;
 #[doc(hidden)]
 pub mod observer;
 #[doc(hidden)]
 pub mod order;
 pub(crate) mod own_list;
 pub(crate) mod own_reports;
+pub(crate) mod piece_list;
 mod reconcile;
+#[doc(hidden)]
+pub mod renumbering;
 #[doc(hidden)]
 pub mod resolve;
 #[doc(hidden)]

@@ -4,9 +4,11 @@
 //! A dictionary exists only in memory; stored data carries its names with it.
 
 use super::append_vec::AppendVec;
+use super::name_text::NameText;
+use super::number_table::NumberTable;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -60,7 +62,7 @@ pub struct NameTable(Arc<NameLists>);
 
 #[derive(Debug, Default)]
 struct NameLists {
-    texts: AppendVec<Arc<str>>,
+    texts: AppendVec<NameText>,
     keys: AppendVec<MemberKey>,
 }
 
@@ -73,7 +75,13 @@ impl NameTable {
     pub fn text(&self, name: NameId) -> &str {
         let text = self.0.texts.get(name.0 as usize);
         assert!(text.is_some(), "no name has the number {}", name.0);
-        text.map_or("", |text| text)
+        text.map_or("", NameText::as_str)
+    }
+
+    /// The bytes of the name behind a number; they are in the order of the texts.
+    pub(super) fn bytes(&self, name: NameId) -> &[u8] {
+        let text = self.0.texts.get(name.0 as usize);
+        text.map_or(&[], NameText::as_bytes)
     }
 
     /// What a member's number stands for.
@@ -101,7 +109,7 @@ impl NameTable {
             if x == y {
                 Ordering::Equal
             } else {
-                self.text(x).cmp(self.text(y))
+                self.bytes(x).cmp(self.bytes(y))
             }
         };
         part(a.topic, b.topic)
@@ -129,16 +137,34 @@ impl NameTable {
     }
 }
 
-/// Names and members, each once: the table, and the maps to look up and add entries.
-#[derive(Debug, Default)]
+/// Names and members, each once: the table, and the hash tables to look up and add entries.
+#[derive(Debug)]
 pub struct Names {
     table: NameTable,
     // std's keyed hash: names come from outside, and a client could choose names that collide.
-    by_text: HashMap<Arc<str>, NameId>,
+    keyed: RandomState,
+    /// From it the hashes of members begin: a client that chooses names also chooses, by their order, their numbers.
+    seed: u64,
+    by_text: NumberTable,
     recent: RecentNames,
     /// The empty name. Most members have no connection; this saves the look-up of its name.
     empty: Option<NameId>,
-    by_key: HashMap<MemberKey, MemberId, NumberHash>,
+    by_key: NumberTable,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        let keyed = RandomState::new();
+        Names {
+            table: NameTable::default(),
+            seed: keyed.hash_one(0),
+            keyed,
+            by_text: NumberTable::default(),
+            recent: RecentNames::default(),
+            empty: None,
+            by_key: NumberTable::default(),
+        }
+    }
 }
 
 impl Deref for Names {
@@ -167,53 +193,132 @@ impl Names {
     #[doc(hidden)]
     pub fn intern(&mut self, text: &str) -> NameId {
         if text.is_empty() {
-            return self.empty.unwrap_or_else(|| self.add(text));
+            let known = self.empty;
+            return known.unwrap_or_else(|| self.add(text, self.keyed.hash_one(text)));
         }
         let ends = NameEnds::of(text);
         if let Some(name) = self.recent.get(ends)
-            && (ends.are_whole() || self.text(name) == text)
+            && (ends.are_whole() || self.is_called(name, text))
         {
             return name;
         }
-        let known = self.by_text.get(text).copied();
-        let name = known.unwrap_or_else(|| self.add(text));
+        let hash = self.keyed.hash_one(text);
+        let known = self.find_hashed(text, hash);
+        let name = known.unwrap_or_else(|| self.add(text, hash));
         self.recent.put(ends, name, self.len());
         name
     }
 
-    fn add(&mut self, text: &str) -> NameId {
+    fn add(&mut self, text: &str, hash: u64) -> NameId {
         let name = NameId(number(self.len()));
-        let text: Arc<str> = Arc::from(text);
-        self.table.0.texts.push(Arc::clone(&text));
+        self.table.0.texts.push(NameText::new(text));
         if text.is_empty() {
             self.empty = Some(name);
         }
-        self.by_text.insert(text, name);
+        self.by_text.add(hash, name.0);
         name
     }
 
     /// The number of a name, if it has one.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<NameId> {
-        self.by_text.get(text).copied()
+        self.find_hashed(text, self.keyed.hash_one(text))
+    }
+
+    fn find_hashed(&self, text: &str, hash: u64) -> Option<NameId> {
+        let is_called = |name| self.is_called(NameId(name), text);
+        self.by_text.find(hash, is_called).map(NameId)
+    }
+
+    fn is_called(&self, name: NameId, text: &str) -> bool {
+        self.bytes(name) == text.as_bytes()
+    }
+
+    pub(super) fn hash_of_text(&self, text: &str) -> u64 {
+        self.keyed.hash_one(text)
+    }
+
+    /// The number that a name most probably has; its text is not read.
+    pub(super) fn guess(&self, hash: u64) -> Option<NameId> {
+        self.by_text.find(hash, |_| true).map(NameId)
+    }
+
+    /// The number that a member most probably has.
+    pub(super) fn guess_member(&self, hash: u64) -> Option<MemberId> {
+        self.by_key.find(hash, |_| true).map(MemberId)
+    }
+
+    /// The number of a name, if it was looked up lately; of a long one, perhaps another's.
+    pub(super) fn recent(&self, text: &str) -> Option<NameId> {
+        match text {
+            "" => self.empty,
+            text => self.recent.get(NameEnds::of(text)),
+        }
     }
 
     /// The number of a member; a member without one gets one now.
     #[doc(hidden)]
     pub fn member(&mut self, key: MemberKey) -> MemberId {
-        if let Some(&member) = self.by_key.get(&key) {
+        let hash = self.hash_of(key);
+        if let Some(member) = self.find_member_hashed(key, hash) {
             return member;
         }
+        self.add_member(key, hash)
+    }
+
+    fn add_member(&mut self, key: MemberKey, hash: u64) -> MemberId {
         let member = MemberId(number(self.members()));
         self.table.0.keys.push(key);
-        self.by_key.insert(key, member);
+        self.by_key.add(hash, member.0);
         member
     }
 
     /// The number of a member, if it has one.
     #[must_use]
     pub fn find_member(&self, key: MemberKey) -> Option<MemberId> {
-        self.by_key.get(&key).copied()
+        self.find_member_hashed(key, self.hash_of(key))
+    }
+
+    fn find_member_hashed(&self, key: MemberKey, hash: u64) -> Option<MemberId> {
+        let is_it = |member| self.key(MemberId(member)) == key;
+        self.by_key.find(hash, is_it).map(MemberId)
+    }
+
+    pub(super) fn hash_of(&self, key: MemberKey) -> u64 {
+        let mut hasher = NumberHasher(self.seed);
+        for NameId(number) in [key.channel, key.topic, key.user, key.conn] {
+            hasher.write_u32(number);
+        }
+        hasher.finish()
+    }
+
+    /// Gives names and members their new numbers, which are in the order of the old ones; those without one are
+    /// forgotten.
+    pub(super) fn renumber(&mut self, names: &[Option<NameId>], members: &[Option<MemberId>]) {
+        let old = std::mem::take(&mut self.table);
+        let new = |name: NameId| names.get(name.0 as usize).copied().flatten();
+        for (_, name) in names.iter().zip(0..).filter(|(new, _)| new.is_some()) {
+            let text = old.0.texts.get(name);
+            text.into_iter()
+                .for_each(|text| self.table.0.texts.push(text.clone()));
+        }
+        self.by_text.renumber(|name| Some(new(NameId(name))?.0));
+        self.recent = RecentNames::default();
+        self.empty = self.empty.and_then(new);
+        self.by_key = NumberTable::with_room(members.iter().flatten().count());
+        for (member, _) in (0..).zip(members).filter(|(_, new)| new.is_some()) {
+            let key = old.key(MemberId(member));
+            let key = [key.channel, key.topic, key.user, key.conn].map(new);
+            if let [Some(channel), Some(topic), Some(user), Some(conn)] = key {
+                let key = MemberKey {
+                    channel,
+                    topic,
+                    user,
+                    conn,
+                };
+                self.add_member(key, self.hash_of(key));
+            }
+        }
     }
 
     /// The member whose number follows `before`, if it is the wanted one. Later lists of a channel mostly keep the
@@ -230,7 +335,7 @@ impl Names {
         let key = self.table.0.keys.get(member.0 as usize)?;
         let is_called = |name, text: &str| match text {
             "" => self.empty == Some(name),
-            text => self.text(name) == text,
+            text => self.is_called(name, text),
         };
         let meant = key.channel == channel
             && key.topic == topic
@@ -322,113 +427,6 @@ impl NameEnds {
     fn hash(self) -> u64 {
         let mixed = self.first ^ self.last.rotate_left(21) ^ u64::from(self.len);
         mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
-    }
-}
-
-/// Which names and members of a [`Names`] are needed.
-#[derive(Debug)]
-pub struct Marks {
-    names: Vec<bool>,
-    members: Vec<bool>,
-}
-
-impl Marks {
-    /// Marks a name as needed.
-    pub fn mark_name(&mut self, name: NameId) {
-        if let Some(mark) = self.names.get_mut(name.0 as usize) {
-            *mark = true;
-        }
-    }
-
-    /// Marks a member as needed; [`Names::only`] adds the names of its key.
-    pub fn mark_member(&mut self, member: MemberId) {
-        if let Some(mark) = self.members.get_mut(member.0 as usize) {
-            *mark = true;
-        }
-    }
-}
-
-/// The new numbers after a [`Names`] was rebuilt with only part of its names.
-#[derive(Debug)]
-pub struct Renumbering {
-    names: Vec<Option<NameId>>,
-    members: Vec<Option<MemberId>>,
-}
-
-impl Renumbering {
-    /// The new number of a name; `None` where it was forgotten.
-    #[must_use]
-    pub fn name(&self, old: NameId) -> Option<NameId> {
-        self.names.get(old.0 as usize).copied().flatten()
-    }
-
-    /// The new number of a member; `None` where it was forgotten.
-    #[must_use]
-    pub fn member(&self, old: MemberId) -> Option<MemberId> {
-        self.members.get(old.0 as usize).copied().flatten()
-    }
-
-    /// A map by members, in the new numbers; the values of forgotten members are dropped.
-    #[must_use]
-    pub fn by_member<V>(&self, old: NumberMap<MemberId, V>) -> NumberMap<MemberId, V> {
-        let old = old.into_iter();
-        old.filter_map(|(member, value)| Some((self.member(member)?, value)))
-            .collect()
-    }
-
-    /// A map by names, in the new numbers; the values of forgotten names are dropped.
-    #[must_use]
-    pub fn by_name<V>(&self, old: NumberMap<NameId, V>) -> NumberMap<NameId, V> {
-        let old = old.into_iter();
-        old.filter_map(|(name, value)| Some((self.name(name)?, value)))
-            .collect()
-    }
-}
-
-impl Names {
-    /// Marks for all of its names and members, none of them set.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn marks(&self) -> Marks {
-        Marks {
-            names: vec![false; self.len()],
-            members: vec![false; self.members()],
-        }
-    }
-
-    /// A dictionary of only the marked names and members, in the same order.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn only(&self, mut marks: Marks) -> (Names, Renumbering) {
-        let mut only = Names::new();
-        let numbers = (0..).zip(&marks.members);
-        let members: Vec<_> = numbers
-            .map(|(number, &marked)| marked.then(|| self.key(MemberId(number))))
-            .collect();
-        for key in members.iter().flatten() {
-            for name in [key.channel, key.topic, key.user, key.conn] {
-                marks.mark_name(name);
-            }
-        }
-        let numbers = (0..).zip(&marks.names);
-        let names = numbers
-            .map(|(number, &marked)| marked.then(|| only.intern(self.text(NameId(number)))))
-            .collect();
-        let mut renumbering = Renumbering {
-            names,
-            members: Vec::new(),
-        };
-        let member = |key: Option<MemberKey>| {
-            let key = key?;
-            Some(only.member(MemberKey {
-                channel: renumbering.name(key.channel)?,
-                topic: renumbering.name(key.topic)?,
-                user: renumbering.name(key.user)?,
-                conn: renumbering.name(key.conn)?,
-            }))
-        };
-        renumbering.members = members.into_iter().map(member).collect();
-        (only, renumbering)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::entry::Text;
 use super::event::ChangeKind;
 use super::names::NameId;
-use super::order::{Pos, Stamp};
+use super::order::Stamp;
 use super::time::Millis;
 
 /// What last decided a member's state.
@@ -120,32 +120,46 @@ pub enum Presence {
 
 /// What is known of one member.
 ///
-/// Deciding about a member mostly waits for its slot to come from memory. So the slot is small: a flag and a plain value
-/// for each optional one. And it is aligned: it lies in two cache lines that the processor fetches together.
+/// Deciding about a member mostly waits for its slot to come from memory, and most members have left. So a slot is one
+/// cache line, and what few members have lies elsewhere.
 #[derive(Debug, Clone)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub struct Slot {
-    pub(crate) presence: Presence,
-    /// Its index in the channel's roster while it is present.
-    pub(crate) place: u32,
-    /// Snapshots up to this entry do not count as an update of this member.
-    pub(crate) held_at: u64,
-    pub(crate) since: Millis,
-    /// The entry that made its tombstone, while it has one.
-    pub(crate) departed_at: u64,
-    /// Whether that tombstone has a stamp.
-    pub(crate) stamped: bool,
     pub(crate) meta: Option<Text>,
-    /// These are the last update.
+    mark: PresenceMark,
+    /// The entry and the time of the last update.
     seq: u64,
     time: Millis,
-    pos: Pos,
-    has_pos: bool,
-    ts: Millis,
-    has_ts: bool,
-    pub(super) reporters: Reporters,
-    changed_at: Millis,
-    has_changed: bool,
+    /// If it is there, it counts, and not the fields below that say the same.
+    rare: Option<Box<RareFacts>>,
+    /// Its index in the channel's roster while it is present.
+    pub(crate) place: u32,
+    /// How long after `time` the earliest possible time of its last change is, ms.
+    changed: i32,
+    reporter: u32,
+    kinds: ReporterKinds,
+    /// Which of the optional values it has.
+    has: u8,
+    stamped: bool,
+    pub(crate) presence: Presence,
+}
+
+/// The last update has a source time, which is `time`.
+const HAS_TS: u8 = 1;
+/// `changed` is known.
+const HAS_CHANGED: u8 = 2;
+
+/// Of a present member, the effective time of its join. Of one that has left, the entry that made its tombstone.
+type PresenceMark = u64;
+
+/// What a slot has no room for. Most members have no position, a source time that is that of the update, and a change
+/// soon before it; and one observer reports about them.
+#[derive(Debug, Clone)]
+struct RareFacts {
+    stamp: Stamp,
+    reporters: Reporters,
+    changed_at: Option<Millis>,
+    held_at: u64,
 }
 
 /// The slot of a member of which nothing is known.
@@ -159,60 +173,213 @@ impl Default for Slot {
 
 impl Slot {
     const UNKNOWN: Slot = Slot {
-        presence: Presence::Unknown,
-        place: 0,
-        held_at: 0,
-        since: 0,
-        departed_at: 0,
-        stamped: false,
         meta: None,
+        mark: 0,
         seq: 0,
         time: 0,
-        pos: [0; 2],
-        has_pos: false,
-        ts: 0,
-        has_ts: false,
-        reporters: Reporters::NONE,
-        changed_at: 0,
-        has_changed: false,
+        rare: None,
+        place: 0,
+        changed: 0,
+        reporter: Reporters::NOBODY,
+        kinds: 0,
+        has: 0,
+        stamped: false,
+        presence: Presence::Unknown,
     };
 
     /// What last decided its state.
     pub(crate) fn last_update(&self) -> LastUpdate {
+        let (stamp, reporters) = match self.rare.as_deref() {
+            Some(rare) => (rare.stamp, rare.reporters),
+            None => {
+                let ts = (self.has & HAS_TS != 0).then_some(self.time);
+                let reporters = Reporters::unpacked(self.reporter, self.kinds);
+                (Stamp { pos: None, ts }, reporters)
+            }
+        };
         LastUpdate {
             seq: self.seq,
             time: self.time,
-            stamp: Stamp {
-                pos: self.has_pos.then_some(self.pos),
-                ts: self.has_ts.then_some(self.ts),
-            },
-            reporters: self.reporters,
+            stamp,
+            reporters,
         }
     }
 
     pub(crate) fn set_last_update(&mut self, update: LastUpdate) {
+        self.set(update, self.changed_at(), self.held_at());
+    }
+
+    /// The earliest possible time of its last join, change or leave. `None`: not known.
+    pub(crate) fn changed_at(&self) -> Option<Millis> {
+        match self.rare.as_deref() {
+            Some(rare) => rare.changed_at,
+            None => {
+                let at = self.time.wrapping_add(i64::from(self.changed));
+                (self.has & HAS_CHANGED != 0).then_some(at)
+            }
+        }
+    }
+
+    pub(crate) fn set_changed_at(&mut self, at: Option<Millis>) {
+        self.set_last_change(self.last_update(), at);
+    }
+
+    /// Both at once, for an update that is a change.
+    pub(crate) fn set_last_change(&mut self, update: LastUpdate, changed_at: Option<Millis>) {
+        self.set(update, changed_at, self.held_at());
+    }
+
+    /// Snapshots up to this entry do not count as an update of this member.
+    pub(crate) fn held_at(&self) -> u64 {
+        self.rare.as_deref().map_or(0, |rare| rare.held_at)
+    }
+
+    pub(crate) fn set_held_at(&mut self, seq: u64) {
+        self.set(self.last_update(), self.changed_at(), seq);
+    }
+
+    fn set(&mut self, update: LastUpdate, changed_at: Option<Millis>, held_at: u64) {
         let LastUpdate {
             seq,
             time,
             stamp,
             reporters,
         } = update;
-        (self.seq, self.time, self.reporters) = (seq, time, reporters);
-        (self.has_pos, self.pos) = (stamp.pos.is_some(), stamp.pos.unwrap_or_default());
-        (self.has_ts, self.ts) = (stamp.ts.is_some(), stamp.ts.unwrap_or_default());
+        (self.seq, self.time) = (seq, time);
+        let is_plain = stamp.pos.is_none() && stamp.ts.is_none_or(|ts| ts == time) && held_at == 0;
+        let changed = changed_at.unwrap_or(time).checked_sub(time);
+        let changed = changed.and_then(|step| i32::try_from(step).ok());
+        if is_plain
+            && let Some(changed) = changed
+            && let Some((reporter, kinds)) = reporters.packed()
+        {
+            let has = |known: bool, bit: u8| if known { bit } else { 0 };
+            self.has = has(stamp.ts.is_some(), HAS_TS) | has(changed_at.is_some(), HAS_CHANGED);
+            (self.changed, self.rare) = (changed, None);
+            (self.reporter, self.kinds) = (reporter, kinds);
+            return;
+        }
+        let rare = RareFacts {
+            stamp,
+            reporters,
+            changed_at,
+            held_at,
+        };
+        match self.rare.as_deref_mut() {
+            Some(known) => *known = rare,
+            None => self.rare = Some(Box::new(rare)),
+        }
     }
 
-    /// The earliest possible time of its last join, change or leave. `None`: not known.
-    pub(crate) fn changed_at(&self) -> Option<Millis> {
-        self.has_changed.then_some(self.changed_at)
+    /// The effective time of the join of a present member.
+    pub(crate) fn since(&self) -> Option<Millis> {
+        (self.presence == Presence::Present).then_some(self.mark as Millis)
     }
 
-    pub(crate) fn set_changed_at(&mut self, at: Option<Millis>) {
-        (self.has_changed, self.changed_at) = (at.is_some(), at.unwrap_or_default());
+    /// It is present since this moment.
+    pub(crate) fn join(&mut self, since: Millis) {
+        (self.presence, self.mark) = (Presence::Present, since as u64);
+    }
+
+    /// The entry that made its tombstone, while it has one.
+    pub(crate) fn departed_at(&self) -> Option<u64> {
+        (self.presence == Presence::Departed).then_some(self.mark)
+    }
+
+    /// Whether its tombstone has a stamp.
+    pub(crate) fn is_stamped(&self) -> bool {
+        self.stamped
+    }
+
+    /// It gets a tombstone from this entry.
+    pub(crate) fn depart(&mut self, seq: u64, stamped: bool) {
+        (self.presence, self.mark, self.stamped) = (Presence::Departed, seq, stamped);
     }
 
     /// Only snapshots after this entry count as an update of it.
     pub(super) fn covered_after(&self) -> u64 {
-        self.seq.max(self.held_at)
+        self.seq.max(self.held_at())
+    }
+}
+
+/// For each kind of change two bits: nobody, the one reporter, or several.
+type ReporterKinds = u8;
+
+impl Reporters {
+    /// The one observer among them, and for which kinds; `None` if there are several such.
+    fn packed(self) -> Option<(u32, ReporterKinds)> {
+        let (mut reporter, mut kinds) = (Self::NOBODY, 0);
+        for by in self.by_kind {
+            let kind = match by {
+                Self::NOBODY => 0,
+                Self::SEVERAL => 2,
+                _ if reporter == Self::NOBODY || reporter == by => {
+                    reporter = by;
+                    1
+                }
+                _ => return None,
+            };
+            kinds = kinds << 2 | kind;
+        }
+        Some((reporter, kinds))
+    }
+
+    fn unpacked(reporter: u32, kinds: ReporterKinds) -> Reporters {
+        let by_kind = [kinds >> 4, kinds >> 2, kinds].map(|kind| match kind & 3 {
+            0 => Self::NOBODY,
+            1 => reporter,
+            _ => Self::SEVERAL,
+        });
+        Reporters { by_kind }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_one_cache_line() {
+        assert_eq!(size_of::<Slot>(), 64);
+    }
+
+    #[test]
+    fn a_slot_keeps_what_it_is_given() {
+        let kinds = [Reporters::NOBODY, Reporters::SEVERAL, 0, 7];
+        let by_kinds = kinds.into_iter().flat_map(|join| {
+            let of_join = kinds.into_iter().map(move |leave| [join, 7, leave]);
+            of_join.chain([[join, Reporters::NOBODY, Reporters::NOBODY]])
+        });
+        let moments = [
+            None,
+            Some(0),
+            Some(-1),
+            Some(5),
+            Some(i64::MIN),
+            Some(i64::MAX),
+        ];
+        let mut slot = Slot::default();
+        for by_kind in by_kinds {
+            for (time, ts) in moments.iter().flat_map(|&ts| [(5, ts), (i64::MAX, ts)]) {
+                for (pos, changed_at) in moments
+                    .iter()
+                    .flat_map(|&at| [(None, at), (Some([1, 2]), at)])
+                {
+                    let update = LastUpdate {
+                        seq: 3,
+                        time,
+                        stamp: Stamp { pos, ts },
+                        reporters: Reporters { by_kind },
+                    };
+                    for held_at in [0, 9] {
+                        slot.set_last_update(update);
+                        slot.set_changed_at(changed_at);
+                        slot.set_held_at(held_at);
+                        assert_eq!(slot.last_update(), update);
+                        assert_eq!((slot.changed_at(), slot.held_at()), (changed_at, held_at));
+                    }
+                }
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::members::MemberTable;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::roster::ChannelState;
-use super::slot::{Presence, Slot, UNKNOWN_MEMBER};
+use super::slot::{Slot, UNKNOWN_MEMBER};
 use super::time::Millis;
 use super::watch::Coverage;
 
@@ -131,13 +131,11 @@ impl State {
     /// What is known of a present member.
     #[must_use]
     pub fn present(&self, member: MemberId) -> Option<PresentMember<'_>> {
-        let slot = self
-            .slot(member)
-            .filter(|slot| slot.presence == Presence::Present)?;
+        let slot = self.slot(member)?;
         Some(PresentMember {
             member,
+            since: slot.since()?,
             meta: slot.meta.as_ref(),
-            since: slot.since,
         })
     }
 
@@ -191,7 +189,7 @@ impl State {
     }
 
     pub(crate) fn slot(&self, member: MemberId) -> Option<&Slot> {
-        self.members.slots.get(member.0 as usize)
+        self.members.slots.get(member.0)
     }
 
     /// The slot of a member; an empty one if it has none yet.

@@ -3,7 +3,8 @@
 
 use super::entry::{Change, Entry, Origin, Payload};
 use super::event::ChangeKind;
-use super::names::{MemberId, Names, NumberMap, Renumbering};
+use super::names::{MemberId, Names, NumberMap};
+use super::renumbering::Renumbering;
 use super::state::State;
 use super::time::Millis;
 

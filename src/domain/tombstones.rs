@@ -5,7 +5,8 @@
 //! because it shows that its member was seen, and when.
 
 use super::names::MemberId;
-use super::slot::{Presence, Slot};
+use super::piece_list::PieceList;
+use super::slot::Slot;
 use std::collections::VecDeque;
 
 /// Tombstones in the order of their creation. Those of members that came back are skipped,
@@ -37,7 +38,7 @@ impl TombstoneQueue {
     /// Tombstones of members that have not come back, oldest first, each with the entry that made it.
     pub(crate) fn iter<'a>(
         &'a self,
-        slots: &'a [Slot],
+        slots: &'a PieceList<Slot>,
     ) -> impl Iterator<Item = (u64, MemberId)> + 'a {
         self.queue
             .iter()
@@ -51,7 +52,7 @@ impl TombstoneQueue {
     }
 
     /// Counts one tombstone less, and removes the skipped ones when they are too many.
-    pub(super) fn lose_one(&mut self, slots: &[Slot]) {
+    pub(super) fn lose_one(&mut self, slots: &PieceList<Slot>) {
         self.living = self.living.saturating_sub(1);
         if self.queue.len() > 2 * self.living + 64 {
             self.queue
@@ -59,7 +60,7 @@ impl TombstoneQueue {
         }
     }
 
-    pub(super) fn oldest(&mut self, slots: &[Slot]) -> Option<MemberId> {
+    pub(super) fn oldest(&mut self, slots: &PieceList<Slot>) -> Option<MemberId> {
         while let Some((seq, member)) = self.queue.pop_front() {
             if is_current(slots, member, seq) {
                 return Some(member);
@@ -90,7 +91,7 @@ impl Tombstones {
     /// All of them.
     pub(crate) fn iter<'a>(
         &'a self,
-        slots: &'a [Slot],
+        slots: &'a PieceList<Slot>,
     ) -> impl Iterator<Item = (u64, MemberId)> + 'a {
         self.stamped.iter(slots).chain(self.unstamped.iter(slots))
     }
@@ -111,8 +112,8 @@ impl Tombstones {
     }
 }
 
-fn is_current(slots: &[Slot], member: MemberId, seq: u64) -> bool {
+fn is_current(slots: &PieceList<Slot>, member: MemberId, seq: u64) -> bool {
     slots
-        .get(member.0 as usize)
-        .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)
+        .get(member.0)
+        .is_some_and(|slot| slot.departed_at() == Some(seq))
 }

@@ -5,6 +5,8 @@
 //! reason, metadata) gets a new salt at each use, so that equal texts do not have equal hashes.
 
 use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
+use crate::domain::piece_list::PieceList;
+use crate::domain::renumbering::Renumbering;
 
 /// The length of a salt.
 pub const SALT_BYTES: usize = 8;
@@ -71,8 +73,34 @@ pub struct Salts {
     generator: blake3::OutputReader,
     pool: [u8; POOL_BYTES],
     used: usize,
-    names: Vec<Option<(Salt, StringHash)>>,
-    members: Vec<Option<StringHash>>,
+    names: PieceList<Drawn<(Salt, StringHash)>>,
+    members: PieceList<Drawn<StringHash>>,
+}
+
+/// What is known of a name or a member. Both parts are needed together, so they lie together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drawn<T> {
+    /// Of a name its salt, too.
+    pub hash: T,
+    /// Its place in the tables of the frame that had it last.
+    pub last: TablePlace,
+}
+
+/// A place in the tables of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TablePlace {
+    pub frame: u32,
+    pub at: u32,
+}
+
+impl TablePlace {
+    /// Nothing was drawn yet.
+    const NOTHING: TablePlace = TablePlace { frame: 0, at: 0 };
+    /// In no frame yet.
+    const NOWHERE: TablePlace = TablePlace { frame: 0, at: 1 };
+
+    /// Frames are counted from this one, and up to that one.
+    pub const FRAMES: std::ops::Range<u32> = 1..u32::MAX;
 }
 
 impl std::fmt::Debug for Salts {
@@ -100,15 +128,17 @@ impl Salts {
             generator: blake3::Hasher::new_keyed(&seed).finalize_xof(),
             pool: [0; POOL_BYTES],
             used: POOL_BYTES,
-            names: Vec::new(),
-            members: Vec::new(),
+            names: PieceList::default(),
+            members: PieceList::default(),
         }
     }
 
-    /// Forgets the salts and hashes of one name table, so that another one can be used.
-    pub fn forget_names(&mut self) {
-        self.names = Vec::new();
-        self.members = Vec::new();
+    /// Replaces the numbers of names and members after their table was renumbered.
+    pub fn renumber(&mut self, renumbering: &Renumbering) {
+        self.names
+            .renumber(|name, _| Some(renumbering.name(NameId(name))?.0));
+        self.members
+            .renumber(|member, _| Some(renumbering.member(MemberId(member))?.0));
     }
 
     /// A fresh salt.
@@ -128,43 +158,71 @@ impl Salts {
     }
 
     /// A name's salt and hash.
-    pub fn name(&mut self, name: NameId, names: &NameTable) -> (Salt, StringHash) {
-        let at = name.0 as usize;
-        if let Some(&Some(known)) = self.names.get(at) {
-            return known;
+    pub(super) fn name(
+        &mut self,
+        name: NameId,
+        names: &NameTable,
+    ) -> &mut Drawn<(Salt, StringHash)> {
+        if !is_known(&self.names, name.0) {
+            let salt = self.draw();
+            let hash = string_hash(&salt, names.text(name).as_bytes());
+            *self.names.get_mut(name.0) = Drawn::new((salt, hash));
         }
-        let salt = self.draw();
-        let drawn = (salt, string_hash(&salt, names.text(name).as_bytes()));
-        put(&mut self.names, at, drawn);
-        drawn
+        self.names.get_mut(name.0)
     }
 
     /// A member's hash.
-    pub fn member(&mut self, member: MemberId, names: &NameTable) -> StringHash {
-        let at = member.0 as usize;
-        if let Some(&Some(known)) = self.members.get(at) {
-            return known;
+    pub(super) fn member(&mut self, member: MemberId, names: &NameTable) -> &mut Drawn<StringHash> {
+        if !is_known(&self.members, member.0) {
+            let MemberKey {
+                channel,
+                topic,
+                user,
+                conn,
+            } = names.key(member);
+            let [channel, topic, user, conn] =
+                [channel, topic, user, conn].map(|name| self.name(name, names).hash.1);
+            let hash = member_hash(&channel, &topic, &user, &conn);
+            *self.members.get_mut(member.0) = Drawn::new(hash);
         }
-        let MemberKey {
-            channel,
-            topic,
-            user,
-            conn,
-        } = names.key(member);
-        let [channel, topic, user, conn] =
-            [channel, topic, user, conn].map(|name| self.name(name, names).1);
-        let hash = member_hash(&channel, &topic, &user, &conn);
-        put(&mut self.members, at, hash);
-        hash
+        self.members.get_mut(member.0)
+    }
+
+    /// The place of a member in the tables of a frame, if it is there.
+    pub(super) fn place_of(&self, member: MemberId, frame: u32) -> Option<u32> {
+        let known = self.members.get(member.0)?;
+        (known.last.frame == frame).then_some(known.last.at)
+    }
+
+    /// Forgets the places in frames: they are counted anew.
+    pub(super) fn forget_frames(&mut self) {
+        let of_names = self.names.iter_mut().map(|known| &mut known.last);
+        let of_members = self.members.iter_mut().map(|known| &mut known.last);
+        for last in of_names.chain(of_members) {
+            if *last != TablePlace::NOTHING {
+                *last = TablePlace::NOWHERE;
+            }
+        }
     }
 }
 
-/// Sets an item of a list that grows as needed.
-fn put<T: Clone>(list: &mut Vec<Option<T>>, at: usize, item: T) {
-    if list.len() <= at {
-        list.resize(at + 1, None);
+impl<T> Drawn<T> {
+    fn new(hash: T) -> Drawn<T> {
+        let last = TablePlace::NOWHERE;
+        Drawn { hash, last }
     }
-    if let Some(slot) = list.get_mut(at) {
-        *slot = Some(item);
+}
+
+impl<T: Default> Default for Drawn<T> {
+    fn default() -> Drawn<T> {
+        Drawn {
+            hash: T::default(),
+            last: TablePlace::NOTHING,
+        }
     }
+}
+
+fn is_known<T: Default>(list: &PieceList<Drawn<T>>, number: u32) -> bool {
+    let known = list.get(number);
+    known.is_some_and(|known| known.last != TablePlace::NOTHING)
 }

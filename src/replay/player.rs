@@ -7,7 +7,8 @@ use crate::domain::behind::{
 };
 use crate::domain::entry::{ConnectionEnd, Entry, Page, PageStep, Payload, Recording, Rules};
 use crate::domain::event::{Event, EventPayload};
-use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
+use crate::domain::names::{NameId, Names, NumberMap};
+use crate::domain::renumbering::Renumbering;
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::store::{ScopedRecord, StateView};

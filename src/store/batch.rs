@@ -5,6 +5,9 @@ use super::error::RecordError;
 use super::line_counts::LineCounts;
 use crate::domain::entry::{Disposition, Recording, Rules};
 use crate::domain::event::{Connection, Event};
+use crate::domain::look_ahead::AHEAD;
+use crate::domain::names::Names;
+use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::limits::DIFFERING_SHOWN_MAX;
 use crate::log::Progress;
@@ -184,6 +187,18 @@ impl Batch {
     #[must_use]
     pub fn lines(&self) -> &[BatchLine<'_>] {
         self.lines.borrow_dependent()
+    }
+
+    /// Reads ahead, from time to time, what decisions about the lines from this one on will read from memory.
+    pub(super) fn look_ahead(&self, line: usize, state: &State, names: &Names) {
+        if line.is_multiple_of(AHEAD) {
+            let ahead = self.lines().iter().skip(line).take(AHEAD);
+            let events = ahead.filter_map(|line| match line {
+                BatchLine::Event(event) => Some(&event.event),
+                _ => None,
+            });
+            state.look_ahead(names, events);
+        }
     }
 
     pub(super) fn rules(&self) -> &Rules {

@@ -6,7 +6,8 @@ use super::read::{OpenFolds, ScopedCommit, ScopedFrames, ScopedRecord, StateCurs
 use super::writer::retries::Retries;
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::gaps::ChannelGaps;
-use crate::domain::names::{NameId, Renumbering};
+use crate::domain::names::NameId;
+use crate::domain::renumbering::Renumbering;
 use crate::domain::time::Millis;
 use crate::log::block::BlockError;
 use crate::log::checkpoint as wire;

@@ -5,6 +5,7 @@ use super::header::{Compression, FrameHeader, FrameStatistics, channel_hash};
 use super::value::cut;
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::{NameId, NameTable};
+use crate::domain::renumbering::Renumbering;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::Record;
 use crate::log::chain::{self, CanonicalEncoder, ChainLink};
@@ -96,7 +97,7 @@ pub struct Encoded {
 }
 
 /// Makes frames. It keeps salts and look-up tables for the numbers of one [`NameTable`], until
-/// [`forget_names`](Encoder::forget_names) is called.
+/// [`renumber`](Encoder::renumber) is called.
 #[derive(Debug)]
 pub struct Encoder {
     salts: Salts,
@@ -132,10 +133,9 @@ impl Encoder {
         }
     }
 
-    /// Forgets the numbers of names: the next frame uses another name table.
-    pub fn forget_names(&mut self) {
-        self.salts.forget_names();
-        self.tables = TableWriter::default();
+    /// Replaces the numbers of names: the next frame uses a renumbered name table.
+    pub fn renumber(&mut self, renumbering: &Renumbering) {
+        self.salts.renumber(renumbering);
         self.channel_hashes = Vec::new();
     }
 
@@ -208,7 +208,7 @@ impl Encoder {
         facts: &mut FrameStatistics,
     ) -> Result<(), FrameError> {
         self.rows.clear();
-        self.tables.next_frame();
+        self.tables.next_frame(&mut self.salts);
         let mut writer = RecordWriter {
             tables: TableBuilder {
                 names,

@@ -6,7 +6,8 @@ use super::scope::ScanScope;
 use super::sources::SourceOffsets;
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::gaps::ChannelGaps;
-use crate::domain::names::{NameId, NameTable, Names, NumberMap, Renumbering};
+use crate::domain::names::{NameId, NameTable, Names, NumberMap};
+use crate::domain::renumbering::Renumbering;
 use crate::domain::state::State;
 use crate::domain::stay::OpenStays;
 use crate::domain::time::Millis;
@@ -22,7 +23,7 @@ pub struct StateCursor {
     pub names: Names,
     pub(crate) bookkeeping: Bookkeeping,
     pub(crate) place: LogPosition,
-    /// The number of names and members at the last check that found none too many.
+    /// About how many names and members were needed at the last check.
     pub(crate) needed: usize,
     /// Where the log begins behind pruned entries: what was open there, for those who must remember it.
     pub(crate) open: Option<Box<OpenFolds>>,
@@ -81,7 +82,14 @@ impl StateCursor {
     pub fn forget_absent(&mut self) -> Option<Renumbering> {
         let size = |names: &Names| names.len() + names.members();
         let spare = limits::SPARE_NAMES_MIN.max(self.needed / 2);
-        if size(&self.names) <= self.needed.saturating_add(spare) {
+        let now = size(&self.names);
+        if now <= self.needed.saturating_add(spare) {
+            return None;
+        }
+        // Rebuilding costs as much for what stays as for what goes.
+        let absent = self.state.absent(&self.names);
+        if absent < spare / 2 {
+            self.needed = now.saturating_sub(absent);
             return None;
         }
         let renumbering = self.state.forget_absent(&mut self.names);

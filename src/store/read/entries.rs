@@ -3,7 +3,7 @@
 use super::cursor::StateCursor;
 use super::frames::{ScopedFrame, ScopedFrames};
 use crate::domain::entry::Entry;
-use crate::domain::names::Renumbering;
+use crate::domain::renumbering::Renumbering;
 use crate::store::error::StoreError;
 
 /// What [`EntryReader::advance`] led to.

@@ -2,7 +2,8 @@
 //! is for the notices that users see; `decide` does not use it.
 
 use crate::domain::entry::{Disposition, Entry, Payload};
-use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
+use crate::domain::names::{NameId, Names, NumberMap};
+use crate::domain::renumbering::Renumbering;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::store::batch::{Clamped, FeedLine, Frontier};

@@ -2,7 +2,8 @@
 //! then sends the receipts. Batches that arrive meanwhile share the next sync. Nothing is decided here.
 
 use super::sealer::DUE_ENTRIES;
-use crate::domain::names::{NameTable, Renumbering};
+use crate::domain::names::NameTable;
+use crate::domain::renumbering::Renumbering;
 use crate::limits;
 use crate::log::Record;
 use crate::log::engine::Durability;
@@ -135,9 +136,10 @@ impl Committer {
                 }
             }
             if let Some(respelt) = decided.respelt.take() {
-                self.parts = respelt.renumbering.by_name(std::mem::take(&mut self.parts));
-                self.names = respelt.names;
-                self.encoder.forget_names();
+                let NewNames { names, renumbering } = respelt;
+                self.parts = renumbering.by_name(std::mem::take(&mut self.parts));
+                self.encoder.renumber(&renumbering);
+                self.names = names;
             }
         }
         let began = Instant::now();

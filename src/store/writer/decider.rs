@@ -133,7 +133,8 @@ impl Decider {
         self.now = (self.clock)();
         self.records.reserve(batch.lines().len());
         receipt.seqs.reserve(batch.lines().len());
-        for line in batch.lines() {
+        for (at, line) in batch.lines().iter().enumerate() {
+            batch.look_ahead(at, &self.cursor.state, &self.cursor.names);
             let refused = match line {
                 BatchLine::Progress(progress) => {
                     // If a crash kept a frame with lines but lost their progress, the lines would be read twice.

@@ -6,7 +6,8 @@
 
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::event::ChangeKind;
-use crate::domain::names::{MemberId, NameId, Names, NumberMap, Renumbering};
+use crate::domain::names::{MemberId, NameId, Names, NumberMap};
+use crate::domain::renumbering::Renumbering;
 use crate::domain::state::State;
 use crate::log::digest::{RosterDigest, Sum, member_hash};
 

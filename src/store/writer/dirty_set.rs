@@ -2,7 +2,8 @@
 
 use super::retries::Remembered;
 use crate::domain::entry::{Entry, Page};
-use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
+use crate::domain::names::{NameId, Names, NumberMap};
+use crate::domain::renumbering::Renumbering;
 use crate::domain::state::State;
 use crate::limits;
 

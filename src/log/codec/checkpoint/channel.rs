@@ -71,10 +71,11 @@ pub fn channel_to_bytes(
     let Some(channel) = state.channels.get(&name) else {
         return Ok(None);
     };
-    let mut table = PartTable::new(names);
+    let count = channel.roster.len();
+    let mut table = PartTable::new(names, count);
     let number = table.name(name);
     let roster = channel.roster.iter().copied();
-    let present = slots(roster, base(channel), state, &mut table)?;
+    let present = slots((count, roster), base(channel), state, &mut table)?;
     let watching = &channel.watching;
     let watches = watching.watches.iter();
     let watches = watches.map(|it| WatchBody::of(it, &mut table)).collect();
@@ -85,7 +86,7 @@ pub fn channel_to_bytes(
     let ended = ended.map(|it| IntervalBody::of(it, &mut table)).collect();
     let (texts, members) = table.finish()?;
     let body = ChannelBody {
-        names: texts.iter().map(String::as_str).collect(),
+        names: texts,
         members,
         channel: number,
         present,
@@ -121,15 +122,16 @@ pub fn tombstones_to_bytes(
     let Some(channel) = channel.filter(|channel| channel.departed.len() > 0) else {
         return Ok(None);
     };
-    let mut table = PartTable::new(names);
+    let count = channel.departed.len();
+    let mut table = PartTable::new(names, count);
     let number = table.name(name);
     let departed = channel.departed.iter(&state.members.slots);
     let departed = departed.map(|(_, member)| member);
     let base = base(channel);
-    let departed = slots(departed, base, state, &mut table)?;
+    let departed = slots((count, departed), base, state, &mut table)?;
     let (texts, members) = table.finish()?;
     to_bytes(&TombstonesBody {
-        names: texts.iter().map(String::as_str).collect(),
+        names: texts,
         members,
         channel: number,
         base,
@@ -146,21 +148,20 @@ fn base(channel: &ChannelState) -> SlotBase {
 }
 
 fn slots(
-    members: impl Iterator<Item = MemberId>,
+    (count, members): (usize, impl Iterator<Item = MemberId>),
     base: SlotBase,
     state: &State,
     table: &mut PartTable<'_>,
 ) -> Result<Vec<SlotBody>, CodecError> {
-    members
-        .map(|member| {
-            let slot = state.slot(member);
-            let slot = slot.ok_or(CodecError::Index {
-                what: "member",
-                index: member.0,
-            })?;
-            Ok(SlotBody::of(member, slot, base, table))
-        })
-        .collect()
+    let mut bodies = Vec::with_capacity(count);
+    for member in members {
+        let slot = state.slot(member).ok_or(CodecError::Index {
+            what: "member",
+            index: member.0,
+        })?;
+        bodies.push(SlotBody::of(member, slot, base, table));
+    }
+    Ok(bodies)
 }
 
 /// Adds a channel to a state that does not have it yet. [`finish`] must be called after the last channel.
@@ -241,12 +242,12 @@ pub fn tombstones_from_bytes(
     let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
     for slot in body.departed {
         let (member, slot) = slot.slot(Presence::Departed, 0, body.base, &part)?;
-        let tombstones = if slot.stamped {
+        let tombstones = if slot.is_stamped() {
             &mut stamped
         } else {
             &mut unstamped
         };
-        tombstones.push_back((slot.departed_at, member));
+        tombstones.push_back((slot.departed_at().unwrap_or(0), member));
         let known = state.slot(member);
         if known.is_some_and(|known| known.presence == Presence::Present) {
             let (what, index) = ("departed member", member.0);

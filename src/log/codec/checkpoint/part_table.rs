@@ -1,32 +1,33 @@
 //! The names and members of one part, numbered anew: a part can be read without the others.
 
 use super::CodecError;
-use crate::domain::names::{MemberId, MemberKey, NameId, Names, NumberMap};
+use crate::domain::names::{MemberId, MemberKey, NameId, Names, NumberHash, NumberMap};
 
 /// Gives the names and members of a part their numbers.
 pub(super) struct PartTable<'a> {
     all: &'a Names,
-    names: Vec<String>,
+    names: Vec<&'a str>,
     members: Vec<[u32; 3]>,
     by_name: NumberMap<NameId, u32>,
     by_member: NumberMap<MemberId, u32>,
 }
 
-impl PartTable<'_> {
-    pub(super) fn new(all: &Names) -> PartTable<'_> {
+impl<'a> PartTable<'a> {
+    /// A table with room for so many members.
+    pub(super) fn new(all: &'a Names, members: usize) -> PartTable<'a> {
         PartTable {
             all,
-            names: Vec::new(),
-            members: Vec::new(),
-            by_name: NumberMap::default(),
-            by_member: NumberMap::default(),
+            names: Vec::with_capacity(members),
+            members: Vec::with_capacity(members),
+            by_name: NumberMap::with_capacity_and_hasher(members, NumberHash::new()),
+            by_member: NumberMap::with_capacity_and_hasher(members, NumberHash::new()),
         }
     }
 
     pub(super) fn name(&mut self, name: NameId) -> u32 {
         let (all, texts) = (self.all, &mut self.names);
         *self.by_name.entry(name).or_insert_with(|| {
-            texts.push(all.text(name).to_owned());
+            texts.push(all.text(name));
             last(texts)
         })
     }
@@ -51,7 +52,7 @@ impl PartTable<'_> {
     ///
     /// # Errors
     /// There are more than 32 bits can number.
-    pub(super) fn finish(self) -> Result<(Vec<String>, Vec<[u32; 3]>), CodecError> {
+    pub(super) fn finish(self) -> Result<(Vec<&'a str>, Vec<[u32; 3]>), CodecError> {
         u32::try_from(self.names.len().max(self.members.len())).map_err(|_| CodecError::Number)?;
         Ok((self.names, self.members))
     }

@@ -59,11 +59,13 @@ impl SlotBody {
                 ts: update.stamp.ts.map(from_time),
             },
             reporters,
-            held_at: slot.held_at,
-            since: from_time(slot.since),
+            held_at: slot.held_at(),
+            since: slot.since().map_or(0, from_time),
             changed_at: slot.changed_at().map(from_time),
-            departed_at: slot.departed_at.wrapping_sub(update.seq),
-            stamped: slot.stamped,
+            departed_at: slot
+                .departed_at()
+                .map_or(0, |seq| seq.wrapping_sub(update.seq)),
+            stamped: slot.is_stamped(),
             meta: slot.meta.clone(),
         }
     }
@@ -94,13 +96,16 @@ impl SlotBody {
             }
         }
         let mut slot = Slot::default();
-        slot.presence = presence;
+        match presence {
+            Presence::Present => slot.join(from_time(self.since)),
+            Presence::Departed => {
+                slot.depart(seq.wrapping_add(self.departed_at), self.stamped);
+            }
+            Presence::Unknown => {}
+        }
         slot.place = place;
-        slot.held_at = self.held_at;
-        slot.since = from_time(self.since);
-        slot.departed_at = seq.wrapping_add(self.departed_at);
-        slot.stamped = self.stamped;
         slot.meta = self.meta;
+        slot.set_held_at(self.held_at);
         slot.set_changed_at(self.changed_at.map(from_time));
         slot.set_last_update(LastUpdate {
             seq,

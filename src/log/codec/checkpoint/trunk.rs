@@ -70,7 +70,7 @@ impl ObserverBody {
 /// # Errors
 /// If the codec fails; no state can cause that.
 pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecError> {
-    let mut table = PartTable::new(names);
+    let mut table = PartTable::new(names, 0);
     let observers = state.observers.iter();
     let mut observers: Vec<ObserverBody> = observers
         .map(|(&name, observer)| ObserverBody::of(name, observer, &mut table))
@@ -80,7 +80,7 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
     to_bytes(&TrunkBody {
         head: state.head,
         recorded_at: state.recorded_at,
-        names: texts.iter().map(String::as_str).collect(),
+        names: texts,
         observers,
     })
 }

@@ -4,6 +4,7 @@
 use super::erase::{Erasure, TextOf};
 use super::read::{Stored, Tables};
 use super::{MemberAt, NameAt, TextAt, look_up, slot};
+use crate::domain::names::NumberHash;
 use crate::log::codec::CodecError;
 use crate::log::codec::bytes::put_varint;
 use crate::log::eraser::Eraser;
@@ -228,32 +229,40 @@ impl TableMap<'_, '_, '_> {
     }
 }
 
+/// A member's channel, topic, user and connection.
+type MemberParts = (NameAt, NameAt, NameAt, NameAt);
+
 /// The tables of a stream: what its records need of those of the frames, each name and member once. A name with another
 /// salt is another name here, because the chain depends on the salts.
 #[derive(Debug, Default)]
 pub(in crate::log) struct TableMerger {
     names: StringTable,
     name_positions: HashMap<Vec<u8>, NameAt>,
+    /// The name that was looked up last.
+    key: Vec<u8>,
     members: Vec<u8>,
-    member_positions: HashMap<[NameAt; 4], MemberAt>,
+    member_positions: HashMap<MemberParts, MemberAt, NumberHash>,
     texts: StringTable,
 }
 
 impl TableMerger {
     fn name(&mut self, name: &Stored<'_>) -> Result<NameAt, CodecError> {
-        let key = name.key();
-        if let Some(&at) = self.name_positions.get(&key) {
+        self.key.clear();
+        name.put_key(&mut self.key);
+        if let Some(&at) = self.name_positions.get(&self.key) {
             return Ok(at);
         }
         let at = self.names.push(name)?;
-        self.name_positions.insert(key, at);
+        self.name_positions.insert(self.key.clone(), at);
         Ok(at)
     }
 
     fn member(&mut self, key: [NameAt; 4]) -> Result<MemberAt, CodecError> {
         let known = self.member_positions.len();
         let next = MemberAt::try_from(known).map_err(|_| CodecError::Number)?;
-        let at = *self.member_positions.entry(key).or_insert(next);
+        let [channel, topic, user, conn] = key;
+        let parts = (channel, topic, user, conn);
+        let at = *self.member_positions.entry(parts).or_insert(next);
         if at == next {
             for name in key {
                 put_varint(&mut self.members, u64::from(name));

@@ -37,12 +37,19 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Equal for equal strings with equal salts, and for no others.
-    pub(super) fn key(&self) -> Vec<u8> {
+    /// Appends bytes that are equal for equal strings with equal salts, and for no others.
+    pub(super) fn put_key(&self, out: &mut Vec<u8>) {
         match self {
-            Stored::Kept(salt, text, _) => [&salt[..], text.as_bytes()].concat(),
-            // No string has this last byte, so no erased string is taken for one.
-            Stored::Erased(hash, text, _) => [&hash[..], text.as_bytes(), &[0xFF]].concat(),
+            Stored::Kept(salt, text, _) => {
+                out.extend_from_slice(&salt[..]);
+                out.extend_from_slice(text.as_bytes());
+            }
+            Stored::Erased(hash, text, _) => {
+                out.extend_from_slice(&hash[..]);
+                out.extend_from_slice(text.as_bytes());
+                // No string has this last byte, so no erased string is taken for one.
+                out.push(0xFF);
+            }
         }
     }
 

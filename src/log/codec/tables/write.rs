@@ -6,7 +6,7 @@ use super::{Hashes, MemberAt, NameAt, TextAt};
 use crate::domain::entry::Text;
 use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
 use crate::log::codec::bytes::put_varint;
-use crate::log::salts::{Salt, Salts, StringHash, string_hash};
+use crate::log::salts::{Salt, Salts, StringHash, TablePlace, string_hash};
 
 /// The tables of the frame that is being encoded. Its memory is used again for the next frame.
 #[derive(Debug, Default)]
@@ -15,15 +15,13 @@ pub(in crate::log) struct TableWriter {
     members: Vec<u8>,
     texts: Vec<u8>,
     hashes: Hashes,
-    /// The number of the frame, to tell its positions from those of earlier frames.
-    epoch: u32,
-    name_positions: Positions,
-    member_positions: Positions,
+    /// The number of the frame, to tell its places from those of earlier frames.
+    frame: u32,
 }
 
 impl TableWriter {
     /// Empties the tables for the next frame.
-    pub(in crate::log) fn next_frame(&mut self) {
+    pub(in crate::log) fn next_frame(&mut self, salts: &mut Salts) {
         for table in [&mut self.names, &mut self.members, &mut self.texts] {
             table.clear();
         }
@@ -35,13 +33,16 @@ impl TableWriter {
         for hashes in [names, members, texts] {
             hashes.clear();
         }
-        self.epoch = self.epoch.wrapping_add(1);
-        if self.epoch == 0 {
-            *self = TableWriter {
-                epoch: 1,
-                ..TableWriter::default()
-            };
+        self.frame = self.frame.wrapping_add(1);
+        if !TablePlace::FRAMES.contains(&self.frame) {
+            self.frame = TablePlace::FRAMES.start;
+            salts.forget_frames();
         }
+    }
+
+    fn place(&self, at: u32) -> TablePlace {
+        let frame = self.frame;
+        TablePlace { frame, at }
     }
 
     /// Appends the tables as they stand in a payload.
@@ -54,28 +55,6 @@ impl TableWriter {
         ] {
             put_varint(out, count as u64);
             out.extend_from_slice(table);
-        }
-    }
-}
-
-/// The position of each name or member in the tables of a frame. It is an array, so a look-up needs no hashing. A slot
-/// of an earlier frame has another epoch, so nothing must be cleared between frames.
-#[derive(Debug, Default)]
-struct Positions(Vec<(u32, u32)>);
-
-impl Positions {
-    fn get(&self, epoch: u32, number: u32) -> Option<u32> {
-        let &(of, at) = self.0.get(number as usize)?;
-        (of == epoch).then_some(at)
-    }
-
-    fn set(&mut self, epoch: u32, number: u32, at: u32) {
-        let index = number as usize;
-        if self.0.len() <= index {
-            self.0.resize(index + 1, (0, 0));
-        }
-        if let Some(slot) = self.0.get_mut(index) {
-            *slot = (epoch, at);
         }
     }
 }
@@ -95,13 +74,14 @@ impl TableBuilder<'_> {
 
     pub(in crate::log::codec) fn name(&mut self, name: NameId) -> NameAt {
         let tables = &mut *self.tables;
-        if let Some(at) = tables.name_positions.get(tables.epoch, name.0) {
-            return at;
+        let known = self.salts.name(name, self.names);
+        if known.last.frame == tables.frame {
+            return known.last.at;
         }
-        let (salt, hash) = self.salts.name(name, self.names);
+        let (salt, hash) = known.hash;
         put_string(&mut tables.names, self.names.text(name), &salt);
         let at = next(&mut tables.hashes.names, hash);
-        tables.name_positions.set(tables.epoch, name.0, at);
+        known.last = tables.place(at);
         at
     }
 
@@ -111,8 +91,7 @@ impl TableBuilder<'_> {
     }
 
     pub(in crate::log::codec) fn member(&mut self, member: MemberId) -> MemberAt {
-        let known = &self.tables.member_positions;
-        if let Some(at) = known.get(self.tables.epoch, member.0) {
+        if let Some(at) = self.salts.place_of(member, self.tables.frame) {
             return at;
         }
         let MemberKey {
@@ -126,9 +105,9 @@ impl TableBuilder<'_> {
         for name in key {
             put_varint(&mut tables.members, u64::from(name));
         }
-        let hash = self.salts.member(member, self.names);
-        let at = next(&mut tables.hashes.members, hash);
-        tables.member_positions.set(tables.epoch, member.0, at);
+        let known = self.salts.member(member, self.names);
+        let at = next(&mut tables.hashes.members, known.hash);
+        known.last = tables.place(at);
         at
     }
 
