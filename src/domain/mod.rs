@@ -24,6 +24,7 @@
 //! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
 //! | `slot`, `members`, `roster` | one member; all members; those present in a channel |
 //! | `departed`, `tombstones`, `forget` | those that left; names no longer needed |
+//! | `translate` | entries in another dictionary |
 //! | `watch`, `observer`, `interval` | who watches a channel, and since when that is proven; gaps |
 //! | `order`, `time` | which report is newer; which time counts |
 //! | `behind` | the event behind an entry, for replay and `verify --deep` |
@@ -109,6 +110,7 @@ pub mod stay;
 #[doc(hidden)]
 pub mod time;
 pub(crate) mod tombstones;
+pub(crate) mod translate;
 mod typed_event;
 #[doc(hidden)]
 pub mod watch;

@@ -315,6 +315,7 @@ pub(in crate::log) struct TableReader<'a> {
     tables: &'a mut LazyTables,
     payload: &'a [u8],
     names: &'a mut Names,
+    texts: bool,
 }
 
 impl<'a> TableReader<'a> {
@@ -328,7 +329,13 @@ impl<'a> TableReader<'a> {
             tables,
             payload,
             names,
+            texts: true,
         }
+    }
+
+    /// The same, for a reader that does not look at texts which may be missing, if `texts` is not set.
+    pub(in crate::log) fn with_texts(self, texts: bool) -> TableReader<'a> {
+        TableReader { texts, ..self }
     }
 
     pub(in crate::log::codec) fn name(&mut self, at: NameAt) -> Result<NameId, CodecError> {
@@ -378,6 +385,7 @@ impl<'a> TableReader<'a> {
         &mut self,
         at: Option<TextAt>,
     ) -> Result<Option<Text>, CodecError> {
+        let at = at.filter(|_| self.texts);
         at.map(|at| self.text(at)).transpose()
     }
 }
