@@ -128,6 +128,18 @@ pub const FRAME_BYTES_MAX: usize = 1 << 30;
 pub const BLOCK_ENTRIES: u64 = 65_536;
 /// Bytes of a block before compression, at which it ends earlier.
 pub const BLOCK_BYTES_MAX: usize = 16 << 20;
+/// Bytes before compression from which on what is read of a block is decoded by a second thread, ahead of the reader. In a debug
+/// build they are so few that tests read blocks in both ways.
+pub const AHEAD_BYTES_MIN: u64 = if cfg!(debug_assertions) {
+    1 << 10
+} else {
+    256 << 10
+};
+/// Entries that this thread hands over at a time; or those of one commit, if they are more.
+pub const AHEAD_ENTRIES: usize = if cfg!(debug_assertions) { 4 } else { 512 };
+/// How often it does so before the reader takes any. With what each of both is at, the entries of a reader need 1 MiB, and at
+/// most four times as much; a commit of more entries as much as they are, so many times.
+pub const AHEAD_PIECES_MAX: usize = 3;
 /// Entries that may be unsealed while lines wait for the writer. Beyond it, sealing takes its share of the processor.
 pub const UNSEALED_ENTRIES_MAX: u64 = 1 << 20;
 /// How often a server looks for entries that its retention lets go.

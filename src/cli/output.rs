@@ -271,14 +271,11 @@ impl<T: ExportRow, B: Table<T>> ListOutput<'_, T, B> {
     }
 }
 
-/// Writes one element of an array, indented. JSON strings contain no line breaks, so all lines can be indented.
+/// Writes one element of an array, indented: as it stands in an array of its own.
 fn write_element<T: ExportRow>(sink: &mut dyn Write, row: &T) -> io::Result<()> {
-    let json = serde_json::to_string_pretty(row)?;
-    let mut between: &[u8] = b"  ";
-    for line in json.lines() {
-        sink.write_all(between)?;
-        sink.write_all(line.as_bytes())?;
-        between = b"\n  ";
-    }
-    Ok(())
+    let mut json = Vec::with_capacity(1 << 10);
+    serde_json::to_writer_pretty(&mut json, &[row])?;
+    let element = json.strip_prefix(b"[\n");
+    let element = element.and_then(|json| json.strip_suffix(b"\n]"));
+    sink.write_all(element.unwrap_or(&json))
 }

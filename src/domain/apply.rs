@@ -21,8 +21,7 @@ use crate::limits;
 impl State {
     /// Applies the next entry of the log. `names` is the dictionary of its numbers.
     pub fn apply(&mut self, entry: &Entry, names: &Names) {
-        self.head = entry.seq;
-        self.recorded_at = entry.recorded_at;
+        self.pass(entry);
         match &entry.payload {
             Payload::Change(change) => self.apply_change(entry, change, names),
             Payload::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
@@ -35,6 +34,12 @@ impl State {
                 self.count(entry, token.channel);
             }
         }
+    }
+
+    /// Notes how far the log was read, without what the entry says.
+    pub(crate) fn pass(&mut self, entry: &Entry) {
+        self.head = entry.seq;
+        self.recorded_at = entry.recorded_at;
     }
 
     /// Counts an entry for its channel; an entry that names none, for every channel of its observer.

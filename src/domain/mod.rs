@@ -28,6 +28,7 @@
 //! | `roster` | those present in a channel |
 //! | `departed`, `tombstones` | those that left |
 //! | `forget`, `renumbering` | names no longer needed; the numbers of the others |
+//! | `translate` | entries in another dictionary |
 //! | `watch`, `observer`, `interval` | who watches a channel, and since when that is proven; gaps |
 //! | `order`, `time` | which report is newer; which time counts |
 //! | `behind` | the event behind an entry, for replay and `verify --deep` |
@@ -120,6 +121,7 @@ pub mod stay;
 #[doc(hidden)]
 pub mod time;
 pub(crate) mod tombstones;
+pub(crate) mod translate;
 mod typed_event;
 #[doc(hidden)]
 pub mod watch;

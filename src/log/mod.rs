@@ -19,7 +19,7 @@
 //! | [`chain`], [`salts`] | the chain over the log's content, and the salts of the strings in it |
 //! | [`digest`] | the digest of a roster |
 //! | [`eraser`] | what is forgotten, and what stands for it |
-//! | [`read`] | reads frames from an engine |
+//! | [`read`], [`opened`] | reads frames from an engine; their records |
 //! | [`engine`] | where values are kept: the [`Journal`](engine::Journal) trait, memory, sled, faults |
 //!
 //! `FORMAT.md` beside this file describes every byte.
@@ -36,6 +36,7 @@ pub mod digest;
 pub mod engine;
 pub mod eraser;
 pub mod frame;
+pub mod opened;
 pub mod read;
 pub mod salts;
 

@@ -3,7 +3,7 @@
 use super::block::{Block, Blocks};
 use super::codec::base::BaseHeader;
 use super::engine::{Engine, JournalError, StoredValue, Values};
-use super::frame::{self, Check, FrameError, FrameHeader, FrameRecords};
+use super::frame::{self, FrameError, FrameHeader};
 use crate::domain::time::Millis;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub enum ReadError {
 /// the block counts.
 pub struct Log {
     engine: Box<dyn Engine>,
-    blocks: Blocks,
+    blocks: Arc<Blocks>,
 }
 
 impl Log {
@@ -58,6 +58,7 @@ impl Log {
     /// `ended`: it has the last frame, which is never sealed.
     fn open_as(engine: Box<dyn Engine>, blocks: Blocks, ended: bool) -> Result<Log, ReadError> {
         drop_unfinished(&*engine)?;
+        let blocks = Arc::new(blocks);
         let log = Log { engine, blocks };
         let begin = log.blocks.begin();
         let first = log.blocks.first().unwrap_or_else(|| log.engine.first());
@@ -109,7 +110,7 @@ impl Log {
 
     /// The sealed blocks.
     #[must_use]
-    pub fn blocks(&self) -> &Blocks {
+    pub fn blocks(&self) -> &Arc<Blocks> {
         &self.blocks
     }
 
@@ -295,45 +296,6 @@ impl Frame {
     #[must_use]
     pub fn into_parts(self) -> (FrameHeader, FrameBytes) {
         (self.header, self.bytes)
-    }
-}
-
-impl FrameBytes {
-    /// Begins to decode the records of the frame at a position. For a reader of one `channel`, other channels' changes, snapshots, tokens and pages may be left out.
-    ///
-    /// # Errors
-    /// The frame or block is damaged.
-    pub fn open(
-        self,
-        blocks: &Blocks,
-        position: u64,
-        check: Check,
-        channel: Option<&str>,
-    ) -> Result<FrameRecords<StoredValue>, ReadError> {
-        let records = match self {
-            FrameBytes::Values(values) => FrameRecords::open_for(values, check, channel),
-            FrameBytes::Block(block, passed) => {
-                // To pass over records, and to compute the chain, all of them must be read.
-                let channel = channel.filter(|_| passed == 0 && check == Check::Form);
-                let hash = channel.map(frame::channel_hash);
-                let read = blocks.payload(&block, hash).and_then(|payload| {
-                    if check == Check::Chain {
-                        blocks.check_states(&block)?;
-                    }
-                    Ok(payload)
-                });
-                let payload = match (read, blocks.base()) {
-                    // It may have been pruned since its header was read.
-                    (Err(_), Some(base)) if block.position < base.next => {
-                        return Err(ReadError::Pruned(base));
-                    }
-                    (payload, _) => payload?,
-                };
-                let header = block.header.clone();
-                FrameRecords::of_block(header, payload, passed, (check, channel))
-            }
-        };
-        records.map_err(|error| ReadError::Frame { position, error })
     }
 }
 

@@ -1,63 +1,16 @@
 //! The answers: the JSON of every query, field by field ([guide](crate::guide::semantics#answers)). No logic here.
 
 use crate::domain::time::Millis;
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 mod gap;
+mod moment;
 mod people;
 
 pub use gap::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember};
+pub use moment::Time;
 pub use people::{Attendance, PresenceFigures, UserStats};
-
-/// A moment, written as RFC 3339 in UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(pub Millis);
-
-impl std::fmt::Display for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match DateTime::<Utc>::from_timestamp_millis(self.0) {
-            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-            None => write!(f, "@{}", self.0),
-        }
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match serializer.is_human_readable() {
-            true => serializer.collect_str(self),
-            // For columns of times.
-            false => serializer.serialize_i64(self.0),
-        }
-    }
-}
-
-#[cfg(feature = "server")]
-impl schemars::JsonSchema for Time {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "date-time" })
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let time = match text.strip_prefix('@') {
-            Some(ms) => ms.parse().ok(),
-            None => DateTime::parse_from_rfc3339(&text)
-                .ok()
-                .map(|time| time.timestamp_millis()),
-        };
-        let not_a_time = || serde::de::Error::custom(format!("\"{text}\" is no time"));
-        time.map(Time).ok_or_else(not_a_time)
-    }
-}
 
 /// The sentence about a question that cannot be answered any more: what was before a moment, up to an entry, was pruned.
 #[must_use]

@@ -39,6 +39,11 @@ impl Display for MetaFilter {
 }
 
 impl MetaFilter {
+    /// Whether no metadata match.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether metadata match; none match nothing.
     pub(super) fn matches(&self, meta: Option<&Text>) -> bool {
         // Most questions have no pattern: then nothing is parsed.

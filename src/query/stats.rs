@@ -11,7 +11,7 @@ use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::limits::STATS_BUCKETS_MAX;
-use crate::store::{ScanScope, Store, StoreError, heard_of};
+use crate::store::{ScanScope, Store, StoreError};
 use std::collections::BTreeMap;
 
 /// What is counted.
@@ -128,14 +128,14 @@ impl Store {
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
+            textless: true,
             ..ScanScope::default()
         };
         self.expect_end(filter.to)?;
         let (mut cursor, mut frames) = self.scan(&scope)?;
         let mut counting = Counting {
             filter,
-            counters: NumberMap::default(),
-            retained: NumberMap::default(),
+            channels: NumberMap::default(),
         };
         if let Some(open) = cursor.open.take() {
             counting.begin_at(open.retained_from, &cursor.state, &cursor.names);
@@ -144,33 +144,29 @@ impl Store {
             while let Some(commit) = frame.next_commit(&mut cursor)? {
                 for entry in commit.entries {
                     counting.count(entry, &cursor.names)?;
-                    cursor.apply_entry(entry);
+                    cursor.pass_entry(entry);
                 }
             }
         }
-        let (state, names) = (&cursor.state, &cursor.names);
+        let names = &cursor.names;
+        // Of some, only pages are known.
+        for (name, _) in cursor.state.channels() {
+            counting.channel(name, names);
+        }
         if let Some(channel) = &filter.channel {
-            heard_of(channel, state, names)?;
-        }
-        if filter.every_ms.is_none() {
-            // A channel that never had a member has its line, too.
-            for (name, channel) in state.channels() {
-                if is_wanted(names.text(name), filter) {
-                    counting.counter(name, None, channel.effective_at());
-                }
-            }
+            let known = names.find(channel);
+            let known = known.filter(|name| counting.channels.contains_key(name));
+            known.ok_or_else(|| StoreError::NoSuchChannel(channel.clone()))?;
         }
         let mut answers: BTreeMap<(String, Option<String>), Vec<Stats>> = BTreeMap::new();
-        for (channel, counters) in counting.counters {
-            let last = state
-                .channel(channel)
-                .map_or(Millis::MIN, |channel| channel.effective_at());
-            for (topic, counter) in counters {
+        for (name, counted) in counting.channels {
+            let last = counted.last;
+            for (topic, counter) in counted.counters(filter) {
                 let topic = topic.map(|topic| names.text(topic).to_owned());
                 if filter.topic.is_some() && filter.topic != topic {
                     continue;
                 }
-                let channel = names.text(channel).to_owned();
+                let channel = names.text(name).to_owned();
                 let stats = counter.finish(&channel, topic.as_deref(), last, filter)?;
                 answers.insert((channel, topic), stats);
             }
@@ -179,75 +175,114 @@ impl Store {
     }
 }
 
+/// Counts the channels that the log knows. No state is needed for it: an entry says whether it changed the roster.
 struct Counting<'a> {
     filter: &'a StatsFilter,
-    /// By channel; `None`: the channel as a whole.
-    counters: NumberMap<NameId, NumberMap<Option<NameId>, Counter>>,
-    /// The channels of which earlier entries were pruned, and from when on none was.
-    retained: NumberMap<NameId, Millis>,
+    channels: NumberMap<NameId, CountedChannel>,
+}
+
+/// What is counted of a channel.
+struct CountedChannel {
+    is_wanted: bool,
+    /// Its last effective time.
+    last: Millis,
+    /// Earlier entries were pruned: from when on none was.
+    retained: Option<Millis>,
+    /// Since its first entry.
+    whole: Option<Counter>,
+    topics: NumberMap<NameId, Counter>,
+}
+
+impl CountedChannel {
+    /// The figures of the channel as a whole, and of its topics. A channel that never had a member has a line, too.
+    fn counters(self, filter: &StatsFilter) -> impl Iterator<Item = (Option<NameId>, Counter)> {
+        let (last, retained) = (self.last, self.retained);
+        let has_line = self.is_wanted && filter.every_ms.is_none();
+        let never = || has_line.then(|| Counter::new(filter, last, retained));
+        let whole = self.whole.or_else(never);
+        let topics = self.topics.into_iter();
+        let topics = topics.map(|(topic, counter)| (Some(topic), counter));
+        let whole = whole.map(|whole| (None, whole));
+        whole.into_iter().chain(topics)
+    }
 }
 
 impl Counting<'_> {
-    fn counter(
-        &mut self,
-        channel: NameId,
-        topic: Option<NameId>,
-        first_at: Millis,
-    ) -> &mut Counter {
-        let counters = self.counters.entry(channel).or_default();
-        let retained = self.retained.get(&channel).copied();
-        let new = || Counter::new(self.filter, first_at, retained);
-        counters.entry(topic).or_insert_with(new)
+    fn channel(&mut self, name: NameId, names: &Names) -> &mut CountedChannel {
+        let wanted = self.filter.channel.as_ref();
+        self.channels.entry(name).or_insert_with(|| CountedChannel {
+            is_wanted: wanted.is_none_or(|wanted| wanted == names.text(name)),
+            last: Millis::MIN,
+            retained: None,
+            whole: None,
+            topics: NumberMap::default(),
+        })
     }
 
     /// Begins with the members at the place where the store begins. `from` is the moment from which on nothing was
     /// pruned.
     fn begin_at(&mut self, from: Millis, state: &State, names: &Names) {
+        let filter = self.filter;
         for (name, channel) in state.channels() {
-            if !is_wanted(names.text(name), self.filter) {
+            let counted = self.channel(name, names);
+            counted.last = channel.effective_at();
+            counted.retained = Some(from);
+            if !counted.is_wanted {
                 continue;
             }
-            self.retained.insert(name, from);
-            if channel.effective_seq() > 0 {
-                self.counter(name, None, from);
+            let new = || Counter::new(filter, from, Some(from));
+            if channel.effective_seq() > 0 || !channel.roster().is_empty() {
+                counted.whole = Some(new());
             }
             for &member in channel.roster() {
                 let key = names.key(member);
-                self.counter(name, None, from).begin_with(key.user);
-                self.counter(name, Some(key.topic), from)
-                    .begin_with(key.user);
+                let topic = counted.topics.entry(key.topic).or_insert_with(new);
+                topic.begin_with(key.user);
+                if let Some(whole) = &mut counted.whole {
+                    whole.begin_with(key.user);
+                }
             }
         }
     }
 
     fn count(&mut self, entry: &Entry, names: &Names) -> Result<(), StoreError> {
-        let channel = match &entry.payload {
-            Payload::Change(change) => names.key(change.member).channel,
-            Payload::Snapshot(snapshot) => snapshot.channel,
+        let (channel, change) = match &entry.payload {
+            Payload::Change(change) => {
+                let key = names.key(change.member);
+                (key.channel, Some((change, key)))
+            }
+            Payload::Snapshot(snapshot) => (snapshot.channel, None),
             // Their times come from another clock.
-            Payload::Link(_) | Payload::Token(_) => return Ok(()),
+            Payload::Link(link) => {
+                let gaps = link.gaps.iter().map(|gap| gap.channel);
+                for channel in link.channel.into_iter().chain(gaps) {
+                    self.channel(channel, names);
+                }
+                return Ok(());
+            }
+            Payload::Token(token) => {
+                if let Some(channel) = token.channel {
+                    self.channel(channel, names);
+                }
+                return Ok(());
+            }
         };
-        if !is_wanted(names.text(channel), self.filter) {
+        let (filter, moment) = (self.filter, entry.effective_at);
+        let counted = self.channel(channel, names);
+        counted.last = counted.last.max(moment);
+        if !counted.is_wanted {
             return Ok(());
         }
-        let (filter, moment) = (self.filter, entry.effective_at);
-        let whole = self.counter(channel, None, moment);
-        let Payload::Change(change) = &entry.payload else {
-            return Ok(());
-        };
-        if change.is_applied() {
-            let key = names.key(change.member);
+        let retained = counted.retained;
+        let new = || Counter::new(filter, moment, retained);
+        let whole = counted.whole.get_or_insert_with(new);
+        if let Some((change, key)) = change.filter(|(change, _)| change.is_applied()) {
             whole.take(moment, change, key.user, filter)?;
-            let of_topic = self.counter(channel, Some(key.topic), moment);
-            of_topic.take(moment, change, key.user, filter)?;
+            let topic = counted.topics.entry(key.topic).or_insert_with(new);
+            topic.take(moment, change, key.user, filter)?;
         }
         Ok(())
     }
-}
-
-fn is_wanted(channel: &str, filter: &StatsFilter) -> bool {
-    let wanted = filter.channel.as_ref();
-    wanted.is_none_or(|wanted| wanted == channel)
 }
 
 /// The figures of one interval.

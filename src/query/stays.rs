@@ -139,6 +139,7 @@ impl Store {
         let scanned = ScanScope {
             channel: scope.channel.as_deref(),
             known_at: scope.known_at,
+            textless: scope.without.is_empty(),
             ..ScanScope::default()
         };
         // Any message of an observer may be a proof, and a scan of one channel sees only messages about that channel.

@@ -10,7 +10,9 @@ use rollbook::log::block::{BlockBuilder, BlockError, Blocks};
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::objects::{FolderObjects, MemoryObjects, ObjectStore};
 use rollbook::log::engine::{Journal, JournalError};
-use rollbook::log::frame::{Check, Encoded, Encoder, FramePosition, Packing};
+use rollbook::log::frame::{
+    Check, DecodedRecord, Encoded, Encoder, FramePosition, Packing, ReadScope,
+};
 use rollbook::log::read::Log;
 use rollbook::log::salts::Salts;
 use std::sync::Arc;
@@ -57,10 +59,17 @@ fn read(log: &Log, from: u64, names: &mut Names) -> Vec<Record> {
     while let Some(frame) = frames.next_frame().unwrap() {
         let position = frame.position();
         let (_, bytes) = frame.into_parts();
-        let opened = bytes.open(log.blocks(), position, Check::Chain, None);
+        let scope = ReadScope::all(Check::Chain);
+        let opened = bytes.open(log.blocks(), position, scope);
         let mut frame = opened.unwrap();
         while let Some(record) = frame.next(names).unwrap() {
-            records.push(record.clone());
+            records.push(match record {
+                DecodedRecord::Commit(rules, entries) => Record::Commit {
+                    rules: *rules,
+                    entries: entries.to_vec(),
+                },
+                DecodedRecord::Other(other) => other.clone(),
+            });
         }
     }
     records

@@ -148,6 +148,13 @@ impl Block {
         })
     }
 
+    /// Bytes of the streams that a reader of the channel with this hash needs, or of all, before compression.
+    pub(in crate::log) fn plain_bytes(&self, channel: Option<u64>) -> u64 {
+        let sections = self.sections(channel).flatten();
+        let lengths = sections.map(|section| section.plain_len());
+        lengths.fold(0, u64::saturating_add)
+    }
+
     /// The streams that a reader of the channel with this hash needs: the first one, and its own.
     fn read_for(&self, channel: u64) -> impl Iterator<Item = &BlockStream> {
         let own = self.own_stream(channel);

@@ -14,7 +14,7 @@ mod scan;
 
 use super::block::{BaseObject, BlockError, WholeBlock};
 use super::engine::objects::{FolderObjects, ObjectStore};
-use super::frame::{self, Check, FrameError, FrameHeader, FrameRecords};
+use super::frame::{self, Check, FrameError, FrameHeader, FrameRecords, ReadScope};
 use crate::domain::names::Names;
 use crate::domain::time::Millis;
 use scan::{FoundFrames, ValuePlace};
@@ -292,7 +292,8 @@ impl Carving {
             PieceBytes::Block(_, bytes) => {
                 let whole = WholeBlock::read(&bytes).map_err(|(error, _)| error)?;
                 let (header, payload) = (whole.block.header, whole.payload);
-                Ok(FrameRecords::of_block(header, payload, 0, (check, None))?)
+                let scope = ReadScope::all(check);
+                Ok(FrameRecords::of_block(header, payload, 0, scope)?)
             }
         }
     }

@@ -5,7 +5,7 @@ use super::body::{FrameBody, inflate, join};
 use super::chain_check::{ChainCheck, Check};
 use super::header::FrameHeader;
 use super::order::StreamOrder;
-use super::stream::{FramePayload, ReadSoFar, ReadStep, Stream, StreamScope};
+use super::stream::{FramePayload, ReadScope, ReadSoFar, ReadStep, Stream};
 use super::value::{VALUE_HEADER_BYTES, value};
 use crate::domain::names::Names;
 use crate::log::Record;
@@ -88,17 +88,16 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     /// # Errors
     /// A value is damaged, missing or from another frame, or the frame's tables are not valid.
     pub fn open(parts: Vec<V>, check: Check) -> Result<Self, FrameError> {
-        Self::open_for(parts, check, None)
+        Self::open_for(parts, ReadScope::all(check))
     }
 
-    /// The same, for a reader of one channel: other channels' changes, snapshots, tokens and pages may be left out.
+    /// The same, for a reader of less.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
     pub(in crate::log) fn open_for(
         mut parts: Vec<V>,
-        check: Check,
-        channel: Option<&str>,
+        scope: ReadScope<'_>,
     ) -> Result<Self, FrameError> {
         let FrameBody {
             frame,
@@ -115,9 +114,9 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
                 (FramePayload::Value(value), VALUE_HEADER_BYTES + before)
             }
         };
-        let scope = StreamScope { check, channel };
         let stream = Stream::open(payload, from, scope)?;
-        Ok(Self::of_streams(header, vec![Some(stream)], None, check))
+        let streams = vec![Some(stream)];
+        Ok(Self::of_streams(header, streams, None, scope.check))
     }
 
     /// The same for a sealed block. The records of its first `passed` values are not given.
@@ -128,15 +127,11 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         header: FrameHeader,
         payload: BlockPayload,
         passed: u64,
-        scope: (Check, Option<&str>),
+        scope: ReadScope<'_>,
     ) -> Result<Self, FrameError> {
-        let (check, channel) = scope;
         let mut streams = Vec::with_capacity(payload.streams.len());
         for stream in payload.streams {
-            let open = |plain| {
-                let scope = StreamScope { check, channel };
-                Stream::open(FramePayload::Joined(plain), 0, scope)
-            };
+            let open = |plain| Stream::open(FramePayload::Joined(plain), 0, scope);
             streams.push(stream.map(open).transpose()?);
         }
         let (frames, order) = match payload.order {
@@ -149,7 +144,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         if order.is_none() && streams.len() != 1 {
             return Err(FrameError::Disagree("the order of records"));
         }
-        let mut records = Self::of_streams(header, streams, order, check);
+        let mut records = Self::of_streams(header, streams, order, scope.check);
         records.passed = records_in(&frames, passed)?;
         Ok(records)
     }
@@ -198,6 +193,11 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     #[must_use]
     pub fn current(&self) -> Option<&Record> {
         self.record.as_ref()
+    }
+
+    /// The same, but it may be changed: the next one takes its memory.
+    pub(super) fn current_mut(&mut self) -> &mut Option<Record> {
+        &mut self.record
     }
 
     /// Decodes the next record.

@@ -6,11 +6,13 @@
 //! ```
 //!
 //! A frame counts only if all its parts exist. `header` reads what a query needs to know about a frame, without its
-//! payload. [`FrameRecords`] reads its records. [`Check::Chain`] also computes the chain again.
+//! payload. [`FrameRecords`] reads its records; `ahead` has a second thread read them. [`Check::Chain`] also computes the chain
+//! again.
 //!
 //! **Invariant:** a value that was altered or cut at any place gives an error here, never other records than were
 //! written.
 
+mod ahead;
 mod body;
 mod chain_check;
 mod decode;
@@ -20,6 +22,8 @@ mod order;
 mod stream;
 mod value;
 
+pub use ahead::DecodedRecord;
+pub(super) use ahead::{OpeningAhead, RecordsAhead};
 pub(crate) use body::decompress;
 pub(super) use body::payload;
 pub use chain_check::Check;
@@ -30,6 +34,7 @@ pub use encode::{Encoded, Encoder, FramePosition, Packing};
 pub(super) use header::reach_itself;
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
 pub(super) use order::STREAMS_MAX;
+pub use stream::ReadScope;
 pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};
 
 use super::codec::CodecError;

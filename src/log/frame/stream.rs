@@ -48,12 +48,27 @@ enum PayloadLayout {
     Columns(Box<ColumnPlaces>),
 }
 
-/// What is read of a stream.
+/// What is read of a frame or block.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct StreamScope<'a> {
+pub struct ReadScope<'a> {
+    /// How much of it is checked.
     pub check: Check,
-    /// The only channel whose records are wanted.
+    /// The only channel whose records are wanted: other channels' changes, snapshots, tokens and pages may be left out.
     pub channel: Option<&'a str>,
+    /// Whether the texts of entries are wanted: metadata, ids and reasons.
+    pub texts: bool,
+}
+
+impl ReadScope<'_> {
+    /// All of it.
+    #[must_use]
+    pub fn all(check: Check) -> Self {
+        ReadScope {
+            check,
+            channel: None,
+            texts: true,
+        }
+    }
 }
 
 /// A stream that is being read.
@@ -113,7 +128,7 @@ impl<V: AsRef<[u8]>> Stream<V> {
     pub fn open(
         payload: FramePayload<V>,
         from: usize,
-        scope: StreamScope<'_>,
+        scope: ReadScope<'_>,
     ) -> Result<Self, FrameError> {
         let bytes = payload.bytes();
         let mut reader = Reader::new(bytes.get(from..).unwrap_or_default());
@@ -143,6 +158,8 @@ impl<V: AsRef<[u8]>> Stream<V> {
             tables: LazyTables::new(&tables),
             hashes: checked.then(|| tables.hashes()).transpose()?,
             scope: channel,
+            // The chain is over their hashes, which are at hand.
+            texts: scope.texts,
             previous: Previous::default(),
             rules: None,
             run: 0,
@@ -208,6 +225,7 @@ struct RecordDecoder {
     /// Where the chain is checked.
     hashes: Option<Hashes>,
     scope: Option<ChannelScope>,
+    texts: bool,
     previous: Previous,
     rules: Option<Rules>,
     /// Commits of one entry that still follow under the last tag.
@@ -342,7 +360,8 @@ impl RecordDecoder {
         *of = rules;
         entries.clear();
         entries.reserve(count.min(FRAME_ENTRIES_MAX));
-        let tables = &mut TableReader::new(&mut self.tables, payload, dictionary);
+        let tables = TableReader::new(&mut self.tables, payload, dictionary);
+        let tables = &mut tables.with_texts(self.texts);
         for _ in 0..count {
             let at = *seq;
             *seq = at.checked_add(1).ok_or(FrameError::Disagree("entries"))?;

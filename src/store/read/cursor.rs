@@ -77,6 +77,11 @@ impl StateCursor {
         self.state.apply(entry, &self.names);
     }
 
+    /// Notes an entry without applying it, for readers that need no state.
+    pub fn pass_entry(&mut self, entry: &Entry) {
+        self.state.pass(entry);
+    }
+
     /// Forgets the names that nothing needs, once they may be a large part of the dictionary. The reader must then
     /// translate the numbers that it keeps. Only for the time between two frames.
     pub fn forget_absent(&mut self) -> Option<Renumbering> {

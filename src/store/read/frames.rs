@@ -6,10 +6,9 @@ use super::record::{ScopedCommit, ScopedRecord};
 use super::scope::{ScanScope, ScopeEnd};
 use crate::domain::entry::Entry;
 use crate::domain::time::Millis;
-use crate::log::Record;
 use crate::log::block::{Block, Blocks};
-use crate::log::engine::StoredValue;
-use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
+use crate::log::frame::{Check, DecodedRecord, FrameError, FrameHeader, ReadScope, channel_hash};
+use crate::log::opened::LogRecords;
 use crate::log::read::{FrameBytes, Frames, Log, ReadError};
 use crate::store::error::StoreError;
 use crate::store::read::frame_index::{FrameIndex, IndexLearner, IndexedFrame};
@@ -24,6 +23,7 @@ pub struct ScopedFrames<'a> {
     only: Option<Arc<str>>,
     end: ScopeEnd,
     check: Check,
+    texts: bool,
     /// The number of the last frame that was given or skipped.
     frame: u64,
     ended: bool,
@@ -40,6 +40,7 @@ impl<'a> ScopedFrames<'a> {
             only: scope.channel.map(Arc::from),
             end: ScopeEnd::of(scope),
             check: Check::Form,
+            texts: !scope.textless,
             frame: cursor.place.frame,
             ended: false,
             index: None,
@@ -128,6 +129,7 @@ impl<'a> ScopedFrames<'a> {
                 records: None,
                 end: self.end,
                 check: self.check,
+                texts: self.texts,
                 only: self.only.clone(),
                 ended: false,
             };
@@ -225,14 +227,15 @@ pub struct ScopedFrame<'a> {
     header: FrameHeader,
     /// Until the first record is read.
     bytes: Option<FrameBytes>,
-    blocks: &'a Blocks,
+    blocks: &'a Arc<Blocks>,
     /// The engine's position of the first value.
     position: u64,
     /// The place after the frame.
     behind: LogPosition,
-    records: Option<FrameRecords<StoredValue>>,
+    records: Option<LogRecords>,
     end: ScopeEnd,
     check: Check,
+    texts: bool,
     /// The only channel of the reader's state; `None`: it is that of all channels.
     only: Option<Arc<str>>,
     ended: bool,
@@ -255,6 +258,7 @@ impl<'a> ScopedFrame<'a> {
             records: None,
             end: ScopeEnd::of(&ScanScope::default()),
             check: Check::Chain,
+            texts: true,
             only: None,
             ended: false,
         }
@@ -315,15 +319,15 @@ impl<'a> ScopedFrame<'a> {
 
     /// The record to which [`next`](Self::next) led.
     fn current(&self) -> Option<ScopedRecord<'_>> {
-        let record = self.records.as_ref().and_then(FrameRecords::current)?;
+        let record = self.records.as_ref().and_then(LogRecords::current)?;
         Some(ScopedRecord::of(record, &self.end))
     }
 
     /// An entry of the commit to which [`next_commit`](Self::next_commit) led, by its place among all entries of it.
     pub(super) fn entry(&self, at: usize) -> Option<&Entry> {
         match self.records.as_ref()?.current()? {
-            Record::Commit { entries, .. } => entries.get(at),
-            _ => None,
+            DecodedRecord::Commit(_, entries) => entries.get(at),
+            DecodedRecord::Other(_) => None,
         }
     }
 
@@ -340,8 +344,12 @@ impl<'a> ScopedFrame<'a> {
                 let Some(bytes) = self.bytes.take() else {
                     return Ok(false);
                 };
-                let only = self.only.as_deref();
-                let opened = bytes.open(self.blocks, position, self.check, only);
+                let scope = ReadScope {
+                    check: self.check,
+                    channel: self.only.as_deref(),
+                    texts: self.texts,
+                };
+                let opened = bytes.open(self.blocks, position, scope);
                 none.insert(opened.map_err(|error| match error {
                     ReadError::Journal(error) if !error.is_damage() => error.into(),
                     error => pruned(&error).unwrap_or_else(|| damaged(cursor, error.to_string())),

@@ -29,7 +29,7 @@ impl RecentFrame {
     pub fn records(&self) -> impl Iterator<Item = ScopedRecord<'_>> {
         let end = ScopeEnd::of(&ScanScope::default());
         let records = self.records.iter();
-        records.map(move |record| ScopedRecord::of(record, &end))
+        records.map(move |record| ScopedRecord::of(record.into(), &end))
     }
 
     /// About how much memory it needs. Names are not counted, because the writer has them in any case.

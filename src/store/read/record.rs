@@ -3,6 +3,7 @@
 
 use super::scope::ScopeEnd;
 use crate::domain::entry::{ConnectionEnd, Entry, Page, Rules};
+use crate::log::frame::DecodedRecord;
 use crate::log::{Forgotten, Progress, Record, Reject};
 
 /// A record of a frame.
@@ -50,13 +51,21 @@ impl ScopedCommit<'_> {
 
 impl<'a> ScopedRecord<'a> {
     /// A record, with its entries up to the end of the scope.
-    pub(super) fn of(record: &'a Record, end: &ScopeEnd) -> Self {
-        match record {
-            Record::Commit { rules, entries } => ScopedRecord::Commit(ScopedCommit {
-                rules,
-                entries: end.cut(entries),
-                all: entries,
-            }),
+    pub(super) fn of(record: DecodedRecord<'a>, end: &ScopeEnd) -> Self {
+        let other = match record {
+            DecodedRecord::Commit(rules, entries) => {
+                return ScopedRecord::Commit(ScopedCommit {
+                    rules,
+                    entries: end.cut(entries),
+                    all: entries,
+                });
+            }
+            DecodedRecord::Other(other) => other,
+        };
+        match other {
+            Record::Commit { rules, entries } => {
+                ScopedRecord::of(DecodedRecord::Commit(rules, entries), end)
+            }
             Record::Page { rules, page } => ScopedRecord::Page { rules, page },
             Record::Closed(closed) => ScopedRecord::Closed(closed),
             Record::Reject(reject) => ScopedRecord::Reject(reject),

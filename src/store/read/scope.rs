@@ -3,7 +3,7 @@
 use crate::domain::entry::Entry;
 use crate::domain::time::Millis;
 use crate::log::Record;
-use crate::log::frame::FrameHeader;
+use crate::log::frame::{DecodedRecord, FrameHeader};
 
 /// Where to begin reading. Reading begins earlier if only an earlier state is stored, in a checkpoint or a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +32,8 @@ pub struct ScanScope<'a> {
     pub known_at: Option<Millis>,
     /// Whether the state also remembers members that have left. Only to decide events.
     pub departed: bool,
+    /// Whether the texts of entries are left out, for readers that do not look at them: metadata, ids and reasons.
+    pub textless: bool,
 }
 
 /// Where a scope ends.
@@ -71,16 +73,12 @@ impl ScopeEnd {
     }
 
     /// Whether a record after the entry `head` is left out. One without entries of its own belongs to the next entry.
-    pub fn leaves_out(&self, record: &Record, head: u64) -> bool {
+    pub fn leaves_out(&self, record: DecodedRecord<'_>, head: u64) -> bool {
         let recorded_at = match record {
-            Record::Page { page, .. } => page.recorded_at,
-            Record::Closed(closed) => closed.recorded_at,
+            DecodedRecord::Other(Record::Page { page, .. }) => page.recorded_at,
+            DecodedRecord::Other(Record::Closed(closed)) => closed.recorded_at,
             // A commit is cut; the others have no place among the entries.
-            Record::Commit { .. }
-            | Record::Reject(_)
-            | Record::Settled(_)
-            | Record::Progress(_)
-            | Record::Forgotten(_) => return false,
+            DecodedRecord::Commit(..) | DecodedRecord::Other(_) => return false,
         };
         self.known_at.is_some_and(|known_at| recorded_at > known_at)
             || self.last.is_some_and(|last| head >= last)

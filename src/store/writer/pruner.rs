@@ -13,7 +13,7 @@ use crate::domain::names::Names;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::engine::{Durability, JournalError};
-use crate::log::frame::{Check, FrameHeader};
+use crate::log::frame::{Check, DecodedRecord, FrameHeader, ReadScope};
 use crate::log::read::{Frame, FrameBytes, ReadError};
 use crate::log::{BaseHeader, Record};
 use crate::store::checkpoint::{base_ids, beginning, drop_pruned};
@@ -131,31 +131,33 @@ impl StoreShared {
         let (_, bytes) = frame.into_parts();
         let mut names = Names::new();
         let blocks = self.log.blocks();
-        let mut records = bytes.open(blocks, position, Check::Form, None)?;
+        let mut records = bytes.open(blocks, position, ReadScope::all(Check::Form))?;
         let mut latest = Millis::MIN;
         loop {
             let record = records
                 .next(&mut names)
                 .map_err(|error| ReadError::Frame { position, error })?;
-            let recorded_at = match record {
+            let other = match record {
                 None => return Ok(Some(latest)),
-                Some(Record::Page { page, .. }) => {
+                Some(DecodedRecord::Commit(..)) => continue,
+                Some(DecodedRecord::Other(other)) => other,
+            };
+            let recorded_at = match other {
+                Record::Page { page, .. } => {
                     if let PageStep::Begin { begin, .. } = &page.step {
                         latest = latest.max(begin.occurred_at);
                     }
                     page.recorded_at
                 }
-                Some(Record::Closed(closed)) => {
+                Record::Closed(closed) => {
                     latest = latest.max(closed.recorded_at);
                     closed.recorded_at
                 }
-                Some(Record::Reject(reject)) => reject.recorded_at,
-                Some(
-                    Record::Commit { .. }
-                    | Record::Settled(_)
-                    | Record::Progress(_)
-                    | Record::Forgotten(_),
-                ) => continue,
+                Record::Reject(reject) => reject.recorded_at,
+                Record::Commit { .. }
+                | Record::Settled(_)
+                | Record::Progress(_)
+                | Record::Forgotten(_) => continue,
             };
             if recorded_at.max(latest) >= before {
                 return Ok(None);

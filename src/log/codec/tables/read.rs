@@ -322,6 +322,7 @@ pub(in crate::log) struct TableReader<'a> {
     tables: &'a mut LazyTables,
     payload: &'a [u8],
     names: &'a mut Names,
+    texts: bool,
 }
 
 impl<'a> TableReader<'a> {
@@ -335,7 +336,13 @@ impl<'a> TableReader<'a> {
             tables,
             payload,
             names,
+            texts: true,
         }
+    }
+
+    /// The same, for a reader that does not look at texts which may be missing, if `texts` is not set.
+    pub(in crate::log) fn with_texts(self, texts: bool) -> TableReader<'a> {
+        TableReader { texts, ..self }
     }
 
     pub(in crate::log::codec) fn name(&mut self, at: NameAt) -> Result<NameId, CodecError> {
@@ -385,6 +392,7 @@ impl<'a> TableReader<'a> {
         &mut self,
         at: Option<TextAt>,
     ) -> Result<Option<Text>, CodecError> {
+        let at = at.filter(|_| self.texts);
         at.map(|at| self.text(at)).transpose()
     }
 }
