@@ -8,6 +8,7 @@ WIDTH, LEFT, RIGHT, HEIGHT, HEAD, FOOT = 380, 64, 16, 120, 34, 36
 
 PANELS = [
     ("Entries written, a second", "", [("rate", 1, None)]),
+    ("CPU a million entries", "s", [("cpu_s_a_million", 1, None)]),
     ("Memory", "MiB", [("rss_mib", 1, None)]),
     ("Disk", "MiB", [("disk_mib", 1, "whole folder"), ("blocks_mib", 1, "blocks")]),
     ("Opening the store", "ms", [("open_ms", 1, None)]),

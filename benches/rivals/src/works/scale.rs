@@ -33,6 +33,8 @@ struct Step {
     entries: u64,
     /// Entries a second since the step before; making and parsing the lines is not timed.
     rate: f64,
+    /// Seconds of CPU a million entries, over all threads, writing and sealing together: a busy machine does not change it.
+    cpu_s_a_million: f64,
     /// How long sealing took of what the writer, who was busy, had left.
     seal_s: f64,
     rss_mib: f64,
@@ -50,8 +52,9 @@ pub fn run(args: &Args) -> Outcome<()> {
     let mut crowd = Crowd::new(args.number("--channels")?, args.number("--users")?);
     let mut store = Store::open(&dir, Options::default())?;
     while store.head() < count {
-        let goal = store.head() + step;
-        let rate = write(&store, &mut crowd, goal)?;
+        let (from, goal) = (store.head(), store.head() + step);
+        let used = cpu_seconds("self")?;
+        let Written { rate, making } = write(&store, &mut crowd, goal)?;
         // As the writer does by itself once it has nothing else to do.
         let start = Instant::now();
         store.seal(BlockSize {
@@ -59,6 +62,8 @@ pub fn run(args: &Args) -> Outcome<()> {
             most: BLOCK_ENTRIES,
         })?;
         let seal_s = start.elapsed().as_secs_f64();
+        let cpu = cpu_seconds("self")? - used - making;
+        let millions = (store.head() - from) as f64 / 1e6;
         drop(store);
         let start = Instant::now();
         store = Store::open(&dir, Options::default())?;
@@ -67,6 +72,7 @@ pub fn run(args: &Args) -> Outcome<()> {
         let figures = Step {
             entries: store.head(),
             rate,
+            cpu_s_a_million: cpu / millions,
             seal_s,
             rss_mib: resident()?,
             disk_mib: mib(bytes_of(&dir)?),
@@ -80,15 +86,24 @@ pub fn run(args: &Args) -> Outcome<()> {
     Ok(())
 }
 
-/// Writes lines until the log has so many entries. Returns entries a second.
-fn write(store: &Store, crowd: &mut Crowd, goal: u64) -> Outcome<f64> {
-    let (from, mut seconds) = (store.head(), 0.0);
+struct Written {
+    /// Entries a second.
+    rate: f64,
+    /// Seconds of CPU that making and parsing the lines took.
+    making: f64,
+}
+
+/// Writes lines until the log has so many entries.
+fn write(store: &Store, crowd: &mut Crowd, goal: u64) -> Outcome<Written> {
+    let (from, mut seconds, mut making) = (store.head(), 0.0, 0.0);
     while store.head() < goal {
+        let used = cpu_seconds("thread-self")?;
         let turn = (0..16).map(|_| {
             let lines: Vec<String> = (0..BATCH).map(|_| crowd.line()).collect();
             Ok(parsed(&lines)?)
         });
         let turn = turn.collect::<Outcome<Vec<_>>>()?;
+        making += cpu_seconds("thread-self")? - used;
         let start = Instant::now();
         let mut waiting: VecDeque<Ticket> = VecDeque::new();
         for batch in turn {
@@ -104,7 +119,10 @@ fn write(store: &Store, crowd: &mut Crowd, goal: u64) -> Outcome<f64> {
         }
         seconds += start.elapsed().as_secs_f64();
     }
-    Ok((store.head() - from) as f64 / seconds)
+    Ok(Written {
+        rate: (store.head() - from) as f64 / seconds,
+        making,
+    })
 }
 
 /// Asks who was in a channel at a random moment of all that was written.
@@ -200,6 +218,17 @@ fn channel_name(number: usize) -> String {
 
 fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+/// Seconds of CPU that this process (`self`) or this thread (`thread-self`) took until now; 0 where the system does not tell.
+fn cpu_seconds(whose: &str) -> Outcome<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{whose}/stat")).unwrap_or_default();
+    // The name, in brackets, may have spaces. Behind it, the times in user and in system mode are the 12th and 13th fields, in
+    // hundredths of a second (proc(5); Linux has the same tick on all its usual machines).
+    let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.map(str::parse::<u64>).sum::<Result<_, _>>()?;
+    Ok(ticks as f64 / 100.0)
 }
 
 /// The memory of this process in MiB; 0 where the system does not tell.
