@@ -42,7 +42,7 @@ fn written() -> Arc<MemoryJournal> {
 
 /// The keys of the checkpoints and of the channels' parts, without the number of the piece.
 fn kept(engine: &Arc<MemoryJournal>) -> [BTreeSet<Vec<u8>>; 2] {
-    ["trunk", "chan"].map(|kind| {
+    ["trunk", "part"].map(|kind| {
         let keys = engine.keys(kind.as_bytes()).unwrap();
         let whole = keys.into_iter().map(|key| key[..key.len() - 4].to_vec());
         whole.collect()
@@ -89,6 +89,39 @@ fn old_checkpoints_are_dropped_and_those_that_are_left_are_whole() {
 }
 
 #[test]
+fn the_checkpoints_of_an_older_program_are_used() {
+    let engine = written();
+    let [checkpoints, _] = kept(&engine);
+    // There the channel came before the frame, under other words.
+    for (word, older) in [("part", "chan"), ("gone", "tomb")] {
+        for key in engine.keys(word.as_bytes()).unwrap() {
+            let (frame, channel, piece) = (&key[4..12], &key[12..44], &key[44..]);
+            let value = engine.lookup(&key).unwrap().unwrap();
+            let older = [older.as_bytes(), channel, frame, piece].concat();
+            engine.put(&older, &value).unwrap();
+            engine.remove(&key).unwrap();
+        }
+    }
+    // Only a writer changes the keys: until then reading begins at the first entry, and is right.
+    let store = open(&engine);
+    assert_eq!(begin(&store, TIMES, None), 0);
+    drop(store);
+    let whole = bare(&engine);
+    for engine in [&engine, &whole] {
+        let line = r#"{"t":"leave","channel":"busy","topic":"t","user":"u2","ts":1}"#;
+        support::take(&open(engine), line, &Default::default());
+    }
+    assert_eq!(described(&engine), described(&whole));
+    for older in ["chan", "tomb"] {
+        assert_eq!(engine.keys(older.as_bytes()).unwrap().len(), 0);
+    }
+    let [now, parts] = kept(&engine);
+    assert!(checkpoints.intersection(&now).count() >= 6, "{now:?}");
+    assert!(parts.len() >= now.len(), "{parts:?}");
+    assert!(begin(&open(&engine), TIMES / 2, None) > 0);
+}
+
+#[test]
 fn only_the_newest_checkpoints_have_tombstones() {
     let engine = Arc::new(MemoryJournal::new());
     for n in 1..=40 {
@@ -101,7 +134,7 @@ fn only_the_newest_checkpoints_have_tombstones() {
         support::take(&open(&engine), &both, &Default::default());
     }
     // Two of "busy", and the one of "early" that both point to.
-    let keys = engine.keys(b"tomb").unwrap();
+    let keys = engine.keys(b"gone").unwrap();
     assert_eq!(keys.len(), 3, "{keys:?}");
     // The writer needs no others: it knows all who have left.
     let whole = bare(&engine);
@@ -112,7 +145,7 @@ fn only_the_newest_checkpoints_have_tombstones() {
     }
     assert_eq!(described(&engine), described(&whole));
     // If those of the newest checkpoint are damaged, it starts from the one before.
-    let newest = engine.keys(b"tomb").unwrap().pop().unwrap();
+    let newest = engine.keys(b"gone").unwrap().pop().unwrap();
     engine.remove(&newest).unwrap();
     assert_eq!(described(&engine), described(&whole));
 }

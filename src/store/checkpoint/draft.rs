@@ -80,6 +80,8 @@ impl PendingCheckpoint {
             let key = MetadataKey::tombstones(names.text(name), place.frame);
             values.push((key, bytes));
         }
+        // In the order of an engine's pages, each of which is then written once.
+        values.sort_unstable_by_key(|(key, _)| *key);
         let of_part = |(name, effective_at, tombstones): (NameId, Millis, bool)| {
             let frame = *parts.get(&name)?;
             Some(wire::ChannelPart {

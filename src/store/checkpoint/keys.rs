@@ -9,7 +9,10 @@ use std::borrow::Cow;
 
 /// A key. Numbers in it are big-endian, so keys are in the order of their numbers. An engine's value is small: each key
 /// is followed by the number of the piece, from 0 (u32). Rebuilding removes all of them.
-#[derive(Debug, Clone, Copy)]
+///
+/// What is written and removed together stands together, so the frame comes before the channel: an engine writes whole
+/// pages, and a page with values of several checkpoints would be written again for each, and never become free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum MetadataKey {
     /// `"trunk"`, the frame (u64): what belongs to no channel, and where each channel's last part is. It makes a
     /// checkpoint valid, so it is written after the other values. It never changes, and is removed when the checkpoint
@@ -24,23 +27,23 @@ pub(super) enum MetadataKey {
         /// The frame of the checkpoint.
         frame: u64,
     },
-    /// `"chan"`, BLAKE3 of the channel's name (32 bytes), the frame (u64): a channel's part of a checkpoint. It never
+    /// `"part"`, the frame (u64), BLAKE3 of the channel's name (32 bytes): a channel's part of a checkpoint. It never
     /// changes. Later checkpoints point to it as long as nothing happens in the channel; it is removed with the last of
     /// them.
     Channel {
-        /// The hash of the channel's name.
-        channel: [u8; 32],
         /// The frame of the first checkpoint that has the part.
         frame: u64,
+        /// The hash of the channel's name.
+        channel: [u8; 32],
     },
-    /// `"tomb"`, BLAKE3 of the channel's name (32 bytes), the frame (u64): the tombstones of the channel, beside its part
+    /// `"gone"`, the frame (u64), BLAKE3 of the channel's name (32 bytes): the tombstones of the channel, beside its part
     /// of the same frame. It never changes, and is removed with the part, or sooner: the writer needs only those of the
     /// newest whole checkpoints (`retention`).
     Tombstones {
-        /// The hash of the channel's name.
-        channel: [u8; 32],
         /// The frame of the part.
         frame: u64,
+        /// The hash of the channel's name.
+        channel: [u8; 32],
     },
     /// `"retry"`, the chunk (u64): ids of lines, and the entries that they made. It never changes, and is removed when
     /// there are too many chunks; the ids that are still remembered are then in a newer one.
@@ -58,6 +61,10 @@ pub(super) enum MetadataKey {
 
 const TRUNK: &[u8] = b"trunk";
 const WHOLE: &[u8] = b"whole";
+const PART: &[u8] = b"part";
+const TOMBSTONES: &[u8] = b"gone";
+/// What older programs wrote in place of the last two; there the hash came before the frame.
+const BY_CHANNEL: [(&[u8], &[u8]); 2] = [(b"chan", PART), (b"tomb", TOMBSTONES)];
 
 impl MetadataKey {
     /// The key of a channel's part.
@@ -81,10 +88,10 @@ impl MetadataKey {
             MetadataKey::Trunk { frame } => [TRUNK, &frame.to_be_bytes()].concat(),
             MetadataKey::Whole { frame } => [WHOLE, &frame.to_be_bytes()].concat(),
             MetadataKey::Channel { channel, frame } => {
-                [b"chan".as_slice(), channel, &frame.to_be_bytes()].concat()
+                [PART, &frame.to_be_bytes(), channel].concat()
             }
             MetadataKey::Tombstones { channel, frame } => {
-                [b"tomb".as_slice(), channel, &frame.to_be_bytes()].concat()
+                [TOMBSTONES, &frame.to_be_bytes(), channel].concat()
             }
             MetadataKey::Retry { chunk } => [b"retry".as_slice(), &chunk.to_be_bytes()].concat(),
             MetadataKey::Said { chunk } => [b"said".as_slice(), &chunk.to_be_bytes()].concat(),
@@ -174,6 +181,24 @@ pub(super) fn remove(engine: &dyn Engine, key: MetadataKey) -> Result<(), StoreE
 /// Removes all values.
 pub(in crate::store) fn clear(engine: &dyn Engine) -> Result<(), StoreError> {
     remove_all(engine, b"")
+}
+
+/// Gives the values of an older program their keys of today. Whatever ends it, the next opening goes on; until then the
+/// checkpoints whose parts are missing are not used.
+pub(in crate::store) fn rekey(engine: &dyn Engine) -> Result<(), StoreError> {
+    for (before, now) in BY_CHANNEL {
+        for key in engine.keys(before)? {
+            let rest = key.strip_prefix(before).unwrap_or_default();
+            if let Some((channel, rest)) = rest.split_first_chunk::<32>()
+                && let Some((frame, piece)) = rest.split_first_chunk::<8>()
+                && let Some(value) = engine.lookup(&key)?
+            {
+                engine.put(&[now, frame, channel, piece].concat(), &value)?;
+            }
+            engine.remove(&key)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the values whose keys begin with `prefix`.

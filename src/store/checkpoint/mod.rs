@@ -31,7 +31,7 @@ mod retry_chunks;
 
 pub(in crate::store) use base::{base_ids, beginning};
 pub(crate) use draft::{Checkpoint, PartFrames, PendingCheckpoint, draft};
-pub(in crate::store) use keys::{checkpoint_frames, clear, whole_frames};
+pub(in crate::store) use keys::{checkpoint_frames, clear, rekey, whole_frames};
 pub(in crate::store) use load::{load, pointers};
 pub(in crate::store) use retention::{drop_excess, drop_pruned, drop_unusable};
 pub(in crate::store) use retry_chunks::{drop_retries, load_retries, save_retries};

@@ -23,6 +23,7 @@ pub(in crate::store) struct Recovered {
 /// Reads the state that the writer starts from.
 pub(in crate::store) fn recover(log: &Log) -> Result<Recovered, StoreError> {
     let engine = log.engine();
+    checkpoint::rekey(engine)?;
     let end = engine.head() + 1;
     let scope = ScanScope {
         start: ScanStart::Behind(u64::MAX),

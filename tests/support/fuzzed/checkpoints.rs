@@ -158,9 +158,9 @@ fn is_opened(kind: u8, part: &[u8]) {
     let journal = kept();
     let prefix = match kind % 6 {
         0 | 1 => "trunk",
-        2 => "chan",
+        2 => "part",
         3 => "retry",
-        5 => "tomb",
+        5 => "gone",
         _ => "said",
     };
     for key in journal.keys(prefix.as_bytes()).unwrap() {
@@ -212,11 +212,11 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     for (n, (key, value)) in KEPT.1.iter().enumerate() {
         let kind = if key.starts_with(b"trunk") {
             0u8
-        } else if key.starts_with(b"chan") {
+        } else if key.starts_with(b"part") {
             2
         } else if key.starts_with(b"retry") {
             3
-        } else if key.starts_with(b"tomb") {
+        } else if key.starts_with(b"gone") {
             5
         } else {
             4
