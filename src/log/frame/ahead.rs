@@ -294,16 +294,19 @@ mod tests {
     type Opened = Result<FrameRecords<Vec<u8>>, &'static str>;
 
     #[test]
-    fn what_cannot_be_opened_is_an_error() {
-        let opening = OpeningAhead::begin(|| -> Opened { Err("it is damaged") }).unwrap();
+    fn what_cannot_be_opened_is_an_error() -> io::Result<()> {
+        let opening = OpeningAhead::begin(|| -> Opened { Err("it is damaged") })?;
         assert_eq!(opening.wait().err(), Some("it is damaged"));
+        Ok(())
     }
 
     #[test]
-    fn a_panic_reaches_the_reader() {
-        let opening = OpeningAhead::begin(|| -> Opened { panic!("this is no end") }).unwrap();
-        let panic = catch_unwind(AssertUnwindSafe(|| opening.wait().err()));
-        let panic = panic.unwrap_err();
-        assert_eq!(panic.downcast_ref::<&str>(), Some(&"this is no end"));
+    fn a_panic_reaches_the_reader() -> io::Result<()> {
+        let open = || -> Opened { resume_unwind(Box::new("this is no end")) };
+        let opening = OpeningAhead::begin(open)?;
+        let panic = catch_unwind(AssertUnwindSafe(|| opening.wait().err())).err();
+        let said = panic.as_ref().and_then(|panic| panic.downcast_ref());
+        assert_eq!(said, Some(&"this is no end"));
+        Ok(())
     }
 }

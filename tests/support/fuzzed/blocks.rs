@@ -8,7 +8,7 @@ use rollbook::domain::names::Names;
 use rollbook::log::archive::ArchiveReader;
 use rollbook::log::block::{BaseObject, Block, Blocks};
 use rollbook::log::eraser::Eraser;
-use rollbook::log::frame::{Check, channel_hash};
+use rollbook::log::frame::{Check, ReadScope, channel_hash};
 use rollbook::log::read::Log;
 use rollbook::query::{HistoryFilter, SessionFilter, StatsFilter, WhoFilter};
 use rollbook::store::{Backup, BlockSize};
@@ -90,7 +90,11 @@ fn is_gone_through(parts: &Parts) {
                 let position = frame.position();
                 let (_, bytes) = frame.into_parts();
                 let mut names = Names::new();
-                if let Ok(mut records) = bytes.open(blocks, position, check, channel) {
+                let scope = ReadScope {
+                    channel,
+                    ..ReadScope::all(check)
+                };
+                if let Ok(mut records) = bytes.open(blocks, position, scope) {
                     while let Ok(Some(_)) = records.next(&mut names) {}
                 }
             }
