@@ -8,7 +8,11 @@
 //! - A truncated file may open without an error and with holes: every read checks that no position is missing.
 //! - Two trees may disagree after a crash: so the key values are derived data only, and everything that the log
 //!   depends on, including its floor, is in the log's tree.
-//! - It keeps neighbouring keys in one page, so a value costs about its own size, and sled reuses freed space itself.
+//! - It keeps neighbouring keys in one page, so a value costs about its own size.
+//! - It reuses a segment once all its pages were written again elsewhere, and begins with that when half of a segment is
+//!   free. But it moves one page only when it rewrites another for its own reasons, after ten changes of it. Values as large
+//!   as ours give it few such reasons, and its file grew to ten times what was in it: so a small page is changed along with
+//!   each value ([`move_pages`](SledJournal::move_pages)). Its thread for that syncs the file, and may hang at the end.
 //! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is dropped:
 //!   dropping a journal waits for them, so that it can be opened again at once.
 //! - A flush may wait forever if a write fails: the `watchdog` checks whether sled has noted an error.
@@ -39,6 +43,9 @@ const KEY_BYTES_MAX: usize = 48;
 /// Positions removed in one batch: this limits the memory of a batch.
 const TRIM_BATCH: u64 = 1_024;
 
+/// sled rewrites a page once it was changed so often, and moves another one.
+const CHANGES_A_PAGE: usize = 11;
+
 /// One repeated access to a value for this many of its bytes: so sled keeps leaves of about 32 MiB in all.
 const LOOK_BYTES: usize = 2 << 10;
 /// The most repeated accesses to a value: a leaf of 8 such values then collects 64, and is counted at once.
@@ -57,6 +64,8 @@ pub struct SledJournal {
     // In this order: dropping the last handle writes the rest, and then `file` waits until sled has released the file.
     log: sled::Tree,
     key_values: sled::Tree,
+    /// One small page, which is changed often.
+    often_changed: sled::Tree,
     db: sled::Db,
     last: SledHandle,
     file: OwnHandle,
@@ -91,6 +100,7 @@ impl SledJournal {
         let (last, db) = SledHandle::open(path)?;
         let log = db.open_tree("log").map_err(engine)?;
         let key_values = db.open_tree("shelf").map_err(engine)?;
+        let often_changed = db.open_tree("often").map_err(engine)?;
         let file = path.join("db");
         let file = File::open(&file).map(OwnHandle).map_err(io(&file))?;
         let mark = Mark::open(path).map_err(io(path))?;
@@ -100,6 +110,7 @@ impl SledJournal {
         let mut journal = SledJournal {
             log,
             key_values,
+            often_changed,
             db,
             last,
             file,
@@ -121,6 +132,16 @@ impl SledJournal {
         journal.sync()?;
         journal.sync_folder()?;
         Ok(journal)
+    }
+
+    /// Lets sled move pages, one for so many changes of a page.
+    fn move_pages(&self, changes: usize) -> Result<(), JournalError> {
+        guarded(|| {
+            for _ in 0..changes {
+                self.often_changed.insert([0], &[]).map_err(engine)?;
+            }
+            Ok(())
+        })
     }
 
     /// Checks that sled keeps nothing in files that it does not sync.
@@ -388,6 +409,7 @@ impl Journal for SledJournal {
             let mut batch = sled::Batch::default();
             (from..to).for_each(|position| batch.remove(&position.to_be_bytes()));
             guarded(|| self.log.apply_batch(batch).map_err(engine))?;
+            self.move_pages((to - from) as usize * CHANGES_A_PAGE)?;
             from = to;
         }
         Ok(())
@@ -415,7 +437,8 @@ impl KeyValues for SledJournal {
         if value.len() > VALUE_BYTES_MAX || key.len() > KEY_BYTES_MAX {
             return Err(JournalError::TooLarge(key.len() + value.len()));
         }
-        guarded(|| self.key_values.insert(key, value).map(drop).map_err(engine))
+        guarded(|| self.key_values.insert(key, value).map(drop).map_err(engine))?;
+        self.move_pages(CHANGES_A_PAGE / 5)
     }
 
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
@@ -432,6 +455,7 @@ impl KeyValues for SledJournal {
     }
 
     fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
-        guarded(|| self.key_values.remove(key).map(drop).map_err(engine))
+        guarded(|| self.key_values.remove(key).map(drop).map_err(engine))?;
+        self.move_pages(CHANGES_A_PAGE / 5)
     }
 }
