@@ -47,10 +47,10 @@ def panel(title, unit, series, steps, left, top):
         out.append(f'<line class="grid" x1="{left + LEFT}" x2="{left + WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         label = number(high * part)
         out.append(f'<text class="quiet" x="{left + LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
-    for part in (0, 0.5, 1):
+    for part, anchor in ((0, "middle"), (0.5, "middle"), (1, "end")):
         x, label = across(last * part), number(last * part)
         out.append(
-            f'<text class="quiet" x="{x:.1f}" y="{top + HEAD + HEIGHT + 18}" text-anchor="middle">{label}</text>'
+            f'<text class="quiet" x="{x:.1f}" y="{top + HEAD + HEIGHT + 18}" text-anchor="{anchor}">{label}</text>'
         )
     for (_, _, label), of, kind in zip(series, values, ("own", "peer")):
         points = " ".join(f"{across(step['entries']):.1f},{up(value):.1f}" for step, value in zip(steps, of))
