@@ -1,6 +1,8 @@
 //! Shared by the benchmarks: a load with fixed seeds, stores that have recorded it, and sizes.
 #![allow(dead_code)] // each benchmark uses a part of it
 
+pub mod line;
+
 use rollbook::bench::load::Load;
 use rollbook::domain::entry::Rules;
 use rollbook::feed::{self, Defaults};

@@ -4,11 +4,13 @@
 use crate::Outcome;
 use crate::args::Args;
 use crate::figure::Figure;
+use line::Line;
 use rollbook::feed::{self, Defaults};
-use serde::Deserialize;
-use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::Instant;
+
+#[path = "../../../support/line.rs"]
+mod line;
 
 /// Runs it: `--contender`, `--events`.
 pub fn run(args: &Args) -> Outcome<()> {
@@ -45,61 +47,4 @@ fn simd_json_each(lines: &[&str]) -> Outcome<()> {
         black_box(parsed?);
     }
     Ok(())
-}
-
-/// A text, borrowed where it has no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(
-    #[serde(borrow)]
-    #[allow(dead_code)]
-    Cow<'a, str>,
-);
-
-/// A line of the project's own format, or an event of Agora's JavaScript SDK.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(dead_code)] // what is parsed is not read
-struct Line<'a> {
-    #[serde(borrow, default)]
-    t: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    channel: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    topic: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    user: Option<Text<'a>>,
-    #[serde(default)]
-    ts: Option<i64>,
-    #[serde(borrow, default)]
-    event_type: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    channel_type: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    channel_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    publisher: Option<Text<'a>>,
-    #[serde(default)]
-    timestamp: Option<i64>,
-    #[serde(borrow, default)]
-    topic_infos: Vec<Topic<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(dead_code)]
-struct Topic<'a> {
-    #[serde(borrow)]
-    topic_name: Text<'a>,
-    #[serde(borrow, default)]
-    publishers: Vec<Publisher<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(dead_code)]
-struct Publisher<'a> {
-    #[serde(borrow)]
-    publisher_user_id: Text<'a>,
-    #[serde(borrow, default)]
-    publisher_meta: Option<Text<'a>>,
 }
