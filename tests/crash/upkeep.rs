@@ -328,8 +328,8 @@ fn what_asks_beside_a_killed_writer_answers_afterwards() {
             assert_ne!(ran.status, Some(5), "{ran:?}");
         }
         let entries = match folder.run(&["verify", "--deep"]) {
-            // The store did not exist yet.
-            ran if round == 0 && ran.status == Some(3) => 0,
+            // The store did not exist yet: on a busy machine several may be killed before they make it.
+            ran if least == 0 && ran.status == Some(3) => 0,
             ran => ran.ok().line()["entries"].as_u64().unwrap(),
         };
         assert!(entries >= least, "round {round}: {entries} of {least}");

@@ -12,7 +12,7 @@
 //! - It reuses a segment once all its pages were written again elsewhere, and begins with that when half of a segment is
 //!   free. But it moves one page only when it rewrites another for its own reasons, after ten changes of it. Values as large
 //!   as ours give it few such reasons, and its file grew to ten times what was in it: so a small page is changed along with
-//!   each value ([`move_pages`](SledJournal::move_pages)). Its thread for that syncs the file, and may hang at the end.
+//!   each value (`move_pages`). Its thread for that syncs the file, and may hang at the end.
 //! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is dropped:
 //!   dropping a journal waits for them, so that it can be opened again at once.
 //! - A flush may wait forever if a write fails: the `watchdog` checks whether sled has noted an error.
