@@ -135,10 +135,10 @@ pub const AHEAD_BYTES_MIN: u64 = if cfg!(debug_assertions) {
 } else {
     256 << 10
 };
-/// Entries that this thread hands over at a time; or those of one commit, if they are more.
-pub const AHEAD_ENTRIES: usize = if cfg!(debug_assertions) { 4 } else { 512 };
-/// How often it does so before the reader takes any. With what each of both is at, the entries of a reader need 1 MiB, and at
-/// most four times as much; a commit of more entries as much as they are, so many times.
+/// Entries that are decoded, and handed over by this thread, at a time; or those of one commit, if they are more.
+pub const PIECE_ENTRIES: usize = if cfg!(debug_assertions) { 4 } else { 512 };
+/// How often it hands over before the reader takes any. With what each of both is at, the entries of a reader need 1 MiB, and
+/// at most four times as much; a commit of more entries as much as they are, so many times.
 pub const AHEAD_PIECES_MAX: usize = 3;
 /// Entries that may be unsealed while lines wait for the writer. Beyond it, sealing takes its share of the processor.
 pub const UNSEALED_ENTRIES_MAX: u64 = 1 << 20;

@@ -1,13 +1,13 @@
-//! Reads ahead what decisions about the next events will read from memory: their names, their members, and the slots.
-//! Nothing follows from it. But a decision that waits for one of these cannot go on, while many can be waited for
+//! Reads ahead what is soon needed from memory: of the next events their names, their members, and the slots; of a list its
+//! names or members. Nothing follows from it. But what waits for one of these cannot go on, while many can be waited for
 //! together.
 
 use super::event::{Event, EventPayload};
-use super::names::{MemberKey, NameId, Names};
+use super::names::{MemberId, MemberKey, NameId, Names};
 use super::state::State;
 use std::hint::black_box;
 
-/// So many events are read ahead at a time.
+/// So many events, names or members are read ahead at a time.
 pub const AHEAD: usize = 32;
 
 /// With fewer members everything is in the processor's cache.
@@ -57,5 +57,34 @@ impl State {
             seen.0 ^= self.slot(*member).map_or(0, |slot| slot.place);
         }
         black_box(seen);
+    }
+}
+
+impl Names {
+    /// The numbers of names; those without one get one now.
+    pub fn intern_all<'t>(&mut self, texts: &[&'t str], mut take: impl FnMut(NameId)) {
+        for texts in texts.chunks(AHEAD) {
+            if self.members() >= MEMBERS_MIN {
+                let guess = |text: &&'t str| self.guess(self.hash_of_text(text));
+                let known = texts.iter().filter_map(guess);
+                black_box(known.map(|name| self.bytes(name).len()).sum::<usize>());
+            }
+            texts.iter().for_each(|text| take(self.intern(text)));
+        }
+    }
+
+    /// The numbers of members; those without one get one now.
+    pub fn all_members(&mut self, keys: &[MemberKey], mut take: impl FnMut(MemberId)) {
+        for keys in keys.chunks(AHEAD) {
+            if self.members() >= MEMBERS_MIN {
+                let mut known = [None; AHEAD];
+                for (known, &key) in known.iter_mut().zip(keys) {
+                    *known = self.guess_member(self.hash_of(key));
+                }
+                let known = known.iter().flatten();
+                black_box(known.fold(0, |seen, &known| seen ^ self.key(known).user.0));
+            }
+            keys.iter().for_each(|&key| take(self.member(key)));
+        }
     }
 }

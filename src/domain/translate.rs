@@ -4,16 +4,14 @@
 use super::entry::{ConnectionEnd, Entry, FullListing, Listing, Page, PageStep, Payload, Snapshot};
 use super::names::{MemberId, MemberKey, NameId, NameTable, Names};
 
-/// The numbers of one dictionary in another. Each name and member is looked up once; after that it costs an array access.
+/// The numbers of one dictionary in another. Each name and member is looked up once, many together; after that it costs an
+/// array access.
 #[derive(Debug)]
 pub struct Translation {
     from: NameTable,
-    names: Vec<u32>,
-    members: Vec<u32>,
+    names: Vec<NameId>,
+    members: Vec<MemberId>,
 }
-
-/// No name or member has this number.
-const NOT_YET: u32 = u32::MAX;
 
 impl Translation {
     /// The numbers of a dictionary, which may still grow.
@@ -84,58 +82,50 @@ impl Translation {
 
     #[inline]
     fn name(&mut self, name: &mut NameId, to: &mut Names) {
-        let known = self.names.get(name.0 as usize).copied();
-        *name = match known.filter(|&known| known != NOT_YET) {
-            Some(known) => NameId(known),
-            None => self.new_name(*name, to),
-        };
-    }
-
-    #[cold]
-    fn new_name(&mut self, name: NameId, to: &mut Names) -> NameId {
-        let new = to.intern(self.from.text(name));
-        put(&mut self.names, name.0, new.0);
-        new
+        let at = name.0 as usize;
+        if at >= self.names.len() {
+            self.learn(to);
+        }
+        let known = self.names.get(at);
+        assert!(known.is_some(), "no name has the number {at}");
+        *name = known.copied().unwrap_or(*name);
     }
 
     #[inline]
     fn member(&mut self, member: &mut MemberId, to: &mut Names) {
-        let known = self.members.get(member.0 as usize).copied();
-        *member = match known.filter(|&known| known != NOT_YET) {
-            Some(known) => MemberId(known),
-            None => self.new_member(*member, to),
-        };
-    }
-
-    #[cold]
-    fn new_member(&mut self, member: MemberId, to: &mut Names) -> MemberId {
-        let MemberKey {
-            mut channel,
-            mut topic,
-            mut user,
-            mut conn,
-        } = self.from.key(member);
-        for name in [&mut channel, &mut topic, &mut user, &mut conn] {
-            self.name(name, to);
+        let at = member.0 as usize;
+        if at >= self.members.len() {
+            self.learn(to);
         }
-        let new = to.member(MemberKey {
-            channel,
-            topic,
-            user,
-            conn,
-        });
-        put(&mut self.members, member.0, new.0);
-        new
+        let known = self.members.get(at);
+        assert!(known.is_some(), "no member has the number {at}");
+        *member = known.copied().unwrap_or(*member);
     }
-}
 
-fn put(numbers: &mut Vec<u32>, at: u32, number: u32) {
-    let at = at as usize;
-    if numbers.len() <= at {
-        numbers.resize(at + 1, NOT_YET);
-    }
-    if let Some(place) = numbers.get_mut(at) {
-        *place = number;
+    /// Looks up all that was added since the last time.
+    #[cold]
+    fn learn(&mut self, to: &mut Names) {
+        let Translation {
+            from,
+            names,
+            members,
+        } = self;
+        // The members first: by then their names are there.
+        let known = members.len()..from.members();
+        let texts = names.len()..from.len();
+        let texts: Vec<&str> = texts.map(|name| from.text(NameId(name as u32))).collect();
+        to.intern_all(&texts, |name| names.push(name));
+        let new = |name: NameId| names.get(name.0 as usize).copied().unwrap_or(name);
+        let keys = known.map(|member| from.key(MemberId(member as u32)));
+        let keys: Vec<MemberKey> = keys
+            .map(|key| MemberKey {
+                channel: new(key.channel),
+                topic: new(key.topic),
+                user: new(key.user),
+                conn: new(key.conn),
+            })
+            .collect();
+        to.all_members(&keys, |member| members.push(member));
     }
 }
 

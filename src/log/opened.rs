@@ -114,7 +114,7 @@ impl LogRecords {
     #[must_use]
     pub fn current(&self) -> Option<DecodedRecord<'_>> {
         match self {
-            LogRecords::Here(records) => records.current().map(DecodedRecord::from),
+            LogRecords::Here(records) => records.current(),
             LogRecords::Ahead(records) => records.current(),
         }
     }

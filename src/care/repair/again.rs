@@ -13,7 +13,7 @@ use crate::domain::event::{Connection, Event, EventPayload};
 use crate::domain::roster::ChannelState;
 use crate::domain::time::Millis;
 use crate::log::Record;
-use crate::log::frame::channel_hash;
+use crate::log::frame::{DecodedRecord, channel_hash};
 use crate::query::repaired::Repaired;
 use crate::store::{Rewriter, StateView};
 
@@ -71,7 +71,11 @@ impl Redecider {
     }
 
     /// Records one record again.
-    pub fn record(&mut self, record: &Record) {
+    pub fn record(&mut self, record: DecodedRecord<'_>) {
+        let record = match record {
+            DecodedRecord::Commit(rules, entries) => return self.commit(rules, entries),
+            DecodedRecord::Other(other) => other,
+        };
         match record {
             Record::Commit { rules, entries } => self.commit(rules, entries),
             Record::Page { rules, page } => {

@@ -8,7 +8,7 @@ use super::sort::StreamWriter;
 use crate::domain::entry::Rules;
 use crate::domain::names::Names;
 use crate::log::codec::bytes::{Reader, pack, unpack_borrowed};
-use crate::log::codec::columns::{ColumnPlaces, ColumnReader, RowReader};
+use crate::log::codec::columns::{ColumnPlaces, RowReader};
 use crate::log::codec::header::StatesBody;
 use crate::log::codec::record::entry::{self, Previous};
 use crate::log::codec::tables::erase::Erasure;
@@ -140,8 +140,9 @@ fn erase_stream(payload: &[u8], erasure: &mut Erasure<'_>) -> Result<Vec<u8>, Bl
         erasure,
     };
     eraser.writer.begin(&tables);
-    let places = &mut places;
-    read_records(&mut ColumnReader { payload, places }, &tables, &mut eraser)?;
+    let mut columns = places.reader(payload)?;
+    read_records(&mut columns, &tables, &mut eraser)?;
+    places.move_to(&columns);
     places.expect_end()?;
     Ok(eraser.writer.payload(version, list))
 }
@@ -178,7 +179,7 @@ impl RecordSink for StreamEraser<'_, '_> {
         for _ in 0..entries {
             let at = &mut TableReader::new(&mut self.tables, tables.payload, &mut self.names);
             let row = entry::read_row(reader, self.seq, &mut self.previous)?;
-            let (entry, mut places) = row.entry(at)?;
+            let (entry, mut places) = (row.entry(at)?, row.into_places());
             self.seq += 1;
             let erasure = Some(&mut *self.erasure);
             self.writer.entry(&entry, &mut places, tables, erasure)?;

@@ -259,7 +259,8 @@ impl RecordSink for StreamSorter {
                 ..
             } = &mut self.frame;
             let at = &mut TableReader::new(at, tables.payload, &mut self.names);
-            let (entry, places) = entry::read_row(reader, *seq, previous)?.entry(at)?;
+            let row = entry::read_row(reader, *seq, previous)?;
+            let (entry, places) = (row.entry(at)?, row.into_places());
             *seq = seq.checked_add(1).ok_or(FrameError::Disagree("entries"))?;
             let (of, channel) = self.stream_of(places.channel(tables)?, tables)?;
             self.reaches.note(&entry, channel, &self.names);

@@ -219,6 +219,29 @@ impl ColumnPlaces {
         }
     }
 
+    /// Reads from here on. What was read counts when [`move_to`](Self::move_to) is told.
+    pub(in crate::log) fn reader<'a>(
+        &self,
+        payload: &'a [u8],
+    ) -> Result<ColumnReader<'a>, CodecError> {
+        let mut columns = std::array::from_fn(|_| Reader::new(&[]));
+        for (column, rest) in columns.iter_mut().zip(&self.rest) {
+            *column = Reader::new(payload.get(rest.clone()).ok_or(CodecError::Short)?);
+        }
+        Ok(ColumnReader {
+            columns,
+            last_text: self.last_text,
+        })
+    }
+
+    /// Moves to where a reader stands.
+    pub(in crate::log) fn move_to(&mut self, reader: &ColumnReader<'_>) {
+        for (rest, column) in self.rest.iter_mut().zip(&reader.columns) {
+            rest.start = rest.end - column.left();
+        }
+        self.last_text = reader.last_text;
+    }
+
     /// Checks that all columns were read to their ends.
     pub(in crate::log) fn expect_end(&self) -> Result<(), CodecError> {
         match self.rest.iter().map(Range::len).sum() {
@@ -230,8 +253,8 @@ impl ColumnPlaces {
 
 /// Reads from the columns of a payload.
 pub(in crate::log) struct ColumnReader<'a> {
-    pub(in crate::log) payload: &'a [u8],
-    pub(in crate::log) places: &'a mut ColumnPlaces,
+    columns: [Reader<'a>; COLUMNS],
+    last_text: TextAt,
 }
 
 impl RowReader for ColumnReader<'_> {
@@ -241,25 +264,23 @@ impl RowReader for ColumnReader<'_> {
         column: Column,
         read: impl FnOnce(&mut Reader<'_>) -> Result<T, CodecError>,
     ) -> Result<T, CodecError> {
-        let rest = self.places.rest.get_mut(column as usize);
-        let rest = rest.ok_or(CodecError::Short)?;
-        let bytes = self.payload.get(rest.clone()).ok_or(CodecError::Short)?;
-        let mut reader = Reader::new(bytes);
-        let value = read(&mut reader)?;
-        rest.start = rest.end - reader.left();
-        Ok(value)
+        read(
+            self.columns
+                .get_mut(column as usize)
+                .ok_or(CodecError::Short)?,
+        )
     }
 
     #[inline]
     fn is_at_end(&self) -> bool {
-        let [tags, ..] = &self.places.rest;
+        let [tags, ..] = &self.columns;
         tags.is_empty()
     }
 
     fn rows(&mut self) -> Result<usize, CodecError> {
         let count = usize::try_from(self.varint(Column::Tags)?).map_err(|_| CodecError::Number)?;
-        let [_, flags, ..] = &self.places.rest;
-        if count > flags.len() {
+        let [_, flags, ..] = &self.columns;
+        if count > flags.left() {
             return Err(CodecError::Short);
         }
         Ok(count)
@@ -268,10 +289,10 @@ impl RowReader for ColumnReader<'_> {
     #[inline]
     fn text(&mut self) -> Result<TextAt, CodecError> {
         let step = self.zigzag(Column::Texts)?;
-        let at = i64::from(self.places.last_text).checked_add(step);
+        let at = i64::from(self.last_text).checked_add(step);
         let at = at.and_then(|at| TextAt::try_from(at).ok());
         let at = at.ok_or(CodecError::Number)?;
-        self.places.last_text = at;
+        self.last_text = at;
         Ok(at)
     }
 }

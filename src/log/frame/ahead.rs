@@ -5,51 +5,18 @@
 
 use super::FrameError;
 use super::decode::FrameRecords;
-use crate::domain::entry::{Entry, Rules};
+use super::piece::{DecodedRecord, PieceRecord, RecordPiece};
 use crate::domain::names::{NameTable, Names};
 use crate::domain::translate::Translation;
-use crate::limits::{AHEAD_ENTRIES, AHEAD_PIECES_MAX};
+use crate::limits::AHEAD_PIECES_MAX;
 use crate::log::Record;
 use std::io;
-use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, RecvError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-/// Records that follow one another. Their entries lie side by side: so they come fast from one processor to another.
-#[derive(Default)]
-struct DecodedPiece {
-    records: Vec<PieceRecord>,
-    /// Those of all commits.
-    entries: Vec<Entry>,
-}
-
-enum PieceRecord {
-    /// So many entries, which are the next ones.
-    Commit(Rules, usize),
-    Other(Box<Record>),
-}
-
 /// What the thread sends: a piece; nothing behind the last one; or what is wrong with the next record.
-type Sent = Result<Option<DecodedPiece>, FrameError>;
-
-/// A record that was decoded.
-#[derive(Debug, Clone, Copy)]
-pub enum DecodedRecord<'a> {
-    /// Entries that were appended together.
-    Commit(&'a Rules, &'a [Entry]),
-    /// Any other.
-    Other(&'a Record),
-}
-
-impl<'a> From<&'a Record> for DecodedRecord<'a> {
-    fn from(record: &'a Record) -> Self {
-        match record {
-            Record::Commit { rules, entries } => DecodedRecord::Commit(rules, entries),
-            other => DecodedRecord::Other(other),
-        }
-    }
-}
+type Sent = Result<Option<RecordPiece>, FrameError>;
 
 /// Records that a second thread decodes.
 pub struct RecordsAhead {
@@ -57,12 +24,8 @@ pub struct RecordsAhead {
     /// Until the last one.
     pieces: Option<Receiver<Sent>>,
     /// Takes back the memory.
-    used: Sender<DecodedPiece>,
-    piece: DecodedPiece,
-    /// How many of its records were given.
-    given: usize,
-    /// The entries of the last of them.
-    entries: Range<usize>,
+    used: Sender<RecordPiece>,
+    piece: RecordPiece,
     translation: Translation,
 }
 
@@ -70,7 +33,7 @@ pub struct RecordsAhead {
 pub struct OpeningAhead<E> {
     // Before the thread, so that it is not waited for by what it waits for.
     pieces: Receiver<Sent>,
-    used: Sender<DecodedPiece>,
+    used: Sender<RecordPiece>,
     opened: Receiver<Result<NameTable, E>>,
     thread: DecodingThread,
 }
@@ -144,9 +107,7 @@ impl<E: Send + 'static> OpeningAhead<E> {
             thread: self.thread,
             pieces: Some(self.pieces),
             used: self.used,
-            piece: DecodedPiece::default(),
-            given: 0,
-            entries: 0..0,
+            piece: RecordPiece::default(),
             translation: Translation::of(table),
         })
     }
@@ -159,25 +120,19 @@ impl RecordsAhead {
     /// # Errors
     /// Those of [`FrameRecords::next`].
     pub fn advance(&mut self, names: &mut Names) -> Result<bool, FrameError> {
-        while self.given == self.piece.records.len() {
+        while self.piece.next().is_none() {
             if !self.receive()? {
-                self.piece.records.clear();
-                self.given = 0;
+                self.piece.clear();
                 return Ok(false);
             }
         }
-        let next = self.piece.records.get_mut(self.given);
-        self.given += 1;
-        let (from, translation) = (self.entries.end, &mut self.translation);
-        self.entries.start = from;
-        match next {
-            Some(PieceRecord::Commit(_, count)) => {
-                self.entries.end += *count;
-                let entries = self.piece.entries.get_mut(self.entries.clone());
-                let entries = entries.unwrap_or_default().iter_mut();
+        let translation = &mut self.translation;
+        match self.piece.current_mut() {
+            Some((PieceRecord::Commit(..), entries)) => {
+                let entries = entries.iter_mut();
                 entries.for_each(|entry| translation.entry(entry, names));
             }
-            Some(PieceRecord::Other(other)) => match &mut **other {
+            Some((PieceRecord::Other(other), _)) => match &mut **other {
                 Record::Page { page, .. } => translation.page(page, names),
                 Record::Closed(end) => translation.end(end, names),
                 Record::Commit { .. }
@@ -194,12 +149,7 @@ impl RecordsAhead {
     /// The record to which [`advance`](Self::advance) led.
     #[must_use]
     pub fn current(&self) -> Option<DecodedRecord<'_>> {
-        Some(match self.piece.records.get(self.given.checked_sub(1)?)? {
-            PieceRecord::Commit(rules, _) => {
-                DecodedRecord::Commit(rules, self.piece.entries.get(self.entries.clone())?)
-            }
-            PieceRecord::Other(other) => DecodedRecord::Other(other),
-        })
+        self.piece.current()
     }
 
     /// Waits for the next piece. Returns `false` behind the last one.
@@ -210,7 +160,6 @@ impl RecordsAhead {
         let received = pieces.recv();
         if let Ok(Ok(Some(piece))) = received {
             let used = std::mem::replace(&mut self.piece, piece);
-            (self.given, self.entries) = (0, 0..0);
             // At the end the thread needs no more memory.
             let _ = self.used.send(used);
             return Ok(true);
@@ -238,51 +187,20 @@ fn decode<V: AsRef<[u8]>>(
     mut records: FrameRecords<V>,
     mut names: Names,
     send: &SyncSender<Sent>,
-    used: &Receiver<DecodedPiece>,
+    used: &Receiver<RecordPiece>,
 ) {
     loop {
         let mut piece = used.try_recv().unwrap_or_default();
-        let filled = piece.fill(&mut records, &mut names);
-        if !piece.records.is_empty() && send.send(Ok(Some(piece))).is_err() {
-            return;
-        }
-        let ended = match filled {
-            Ok(true) => continue,
+        let sent = match records.fill(&mut piece, &mut names) {
+            Ok(true) => Ok(Some(piece)),
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         };
+        let more = matches!(sent, Ok(Some(_)));
         // If nobody wants it any more, nobody wants to know.
-        let _ = send.send(ended);
-        return;
-    }
-}
-
-impl DecodedPiece {
-    /// Replaces its records by the next ones. Returns `false` behind the last one.
-    fn fill<V: AsRef<[u8]>>(
-        &mut self,
-        records: &mut FrameRecords<V>,
-        names: &mut Names,
-    ) -> Result<bool, FrameError> {
-        self.records.clear();
-        self.entries.clear();
-        // It may have had a large commit.
-        self.entries.shrink_to(2 * AHEAD_ENTRIES);
-        while self.entries.len() < AHEAD_ENTRIES && self.records.len() < AHEAD_ENTRIES {
-            if records.next(names)?.is_none() {
-                return Ok(false);
-            }
-            let record = records.current_mut();
-            if let Some(Record::Commit { rules, entries }) = record {
-                let commit = PieceRecord::Commit(*rules, entries.len());
-                self.entries.append(entries);
-                self.records.push(commit);
-            } else {
-                let other = record.take().map(Box::new);
-                self.records.extend(other.map(PieceRecord::Other));
-            }
+        if send.send(sent).is_err() || !more {
+            return;
         }
-        Ok(true)
     }
 }
 

@@ -2,12 +2,10 @@
 
 use super::FrameError;
 use super::header::{FrameHeader, FrameStatistics, channel_hash};
-use crate::domain::entry::{Entry, Rules};
+use super::piece::{DecodedRecord, RecordPiece};
 use crate::domain::names::Names;
 use crate::log::Record;
 use crate::log::chain::{CanonicalEncoder, ChainLink};
-use crate::log::codec::CodecError;
-use crate::log::codec::record::entry::EntryPlaces;
 use crate::log::codec::tables::Hashes;
 
 /// How much of a frame is checked as it is read.
@@ -37,36 +35,38 @@ impl ChainCheck {
         }
     }
 
-    pub fn begin(&mut self, rules: &Rules, seq: u64, entries: usize) {
-        self.canon.begin(&self.link, rules, seq, entries);
-    }
-
-    /// Adds an entry of the commit. `hashes` are those of the tables in which its places are.
-    pub fn entry(
+    /// Adds the next records. `hashes` gives those of the tables of a stream.
+    pub fn piece<'h>(
         &mut self,
-        entry: &Entry,
-        places: &EntryPlaces,
-        hashes: &Hashes,
-    ) -> Result<(), CodecError> {
-        self.canon.entry(entry, places, hashes)
-    }
-
-    pub fn end(&mut self) {
-        self.link = self.canon.link();
+        piece: &RecordPiece,
+        hashes: impl Fn(u8) -> Option<&'h Hashes>,
+        names: &Names,
+    ) -> Result<(), FrameError> {
+        for commit in piece.checked() {
+            let hashes = hashes(commit.stream).ok_or(FrameError::Disagree("the streams"))?;
+            let seq = commit.entries.first().map_or(0, |first| first.seq);
+            let (canon, entries) = (&mut self.canon, commit.entries);
+            canon.begin(&self.link, commit.rules, seq, entries.len());
+            for (entry, places) in entries.iter().zip(commit.places) {
+                canon.entry(entry, places, hashes)?;
+            }
+            self.link = canon.link();
+        }
+        piece.iter().for_each(|record| self.record(record, names));
+        Ok(())
     }
 
     /// Adds what the header must state about a record.
-    pub fn record(&mut self, record: &Record, names: &Names) {
+    fn record(&mut self, record: DecodedRecord<'_>, names: &Names) {
         match record {
-            Record::Commit { entries, .. } => {
+            DecodedRecord::Commit(_, entries) => {
                 entries
                     .iter()
                     .for_each(|entry| self.facts.entry(entry, names));
             }
-            Record::Page { page, .. } => self.facts.touch(page.channel),
-            Record::Closed(_) => self.facts.scope(None),
-            Record::Reject(_) | Record::Settled(_) | Record::Progress(_) | Record::Forgotten(_) => {
-            }
+            DecodedRecord::Other(Record::Page { page, .. }) => self.facts.touch(page.channel),
+            DecodedRecord::Other(Record::Closed(_)) => self.facts.scope(None),
+            DecodedRecord::Other(_) => {}
         }
     }
 

@@ -5,9 +5,11 @@ use super::body::{FrameBody, inflate, join};
 use super::chain_check::{ChainCheck, Check};
 use super::header::FrameHeader;
 use super::order::StreamOrder;
-use super::stream::{FramePayload, ReadScope, ReadSoFar, ReadStep, Stream};
+use super::piece::{DecodedRecord, RecordPiece};
+use super::stream::{FramePayload, ReadRecord, ReadScope, RecordCounts, Stream};
 use super::value::{VALUE_HEADER_BYTES, value};
 use crate::domain::names::Names;
+use crate::limits::PIECE_ENTRIES;
 use crate::log::Record;
 use crate::log::codec::bytes::Reader;
 use std::borrow::Cow;
@@ -50,7 +52,7 @@ pub fn decode<V: AsRef<[u8]>>(
     let mut frame = FrameRecords::<&[u8]>::open(parts, check)?;
     let mut records = Vec::new();
     while let Some(record) = frame.next(names)? {
-        records.push(record.clone());
+        records.push(record.to_record());
     }
     Ok(Decoded {
         header: frame.header,
@@ -58,19 +60,21 @@ pub fn decode<V: AsRef<[u8]>>(
     })
 }
 
-/// The records of a frame, decoded one by one: so a record is still in the processor's cache when it is used, and the
-/// next one reuses its memory. Errors in the part that is not read are not found.
+/// The records of a frame or block, decoded piece by piece. Errors in a part that is not read are not found.
 pub struct FrameRecords<V> {
     header: FrameHeader,
     /// One; or those of a block, of which `None` are not wanted.
     streams: Vec<Option<Stream<V>>>,
     /// In which order the records of several streams follow one another.
     order: Option<StreamOrder>,
-    so_far: ReadSoFar,
-    record: Option<Record>,
+    /// The next entry's number, where there is no order.
+    seq: u64,
+    counts: RecordCounts,
+    verify: Option<ChainCheck>,
     /// Records that are passed over before the first one that is given.
     passed: u64,
     ended: bool,
+    piece: RecordPiece,
 }
 
 /// What is read of a sealed block, decompressed.
@@ -160,13 +164,15 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             Check::Chain => Some(ChainCheck::new(&header)),
         };
         FrameRecords {
-            so_far: ReadSoFar::new(header.first_seq, verify),
+            seq: header.first_seq,
             header,
             streams,
             order,
-            record: None,
+            counts: RecordCounts::default(),
+            verify,
             passed: 0,
             ended: false,
+            piece: RecordPiece::default(),
         }
     }
 
@@ -180,59 +186,74 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     /// dictionary for all records of the frame.
     ///
     /// # Errors
-    /// The record is not valid, or, after the last one, the frame does not agree with its header.
-    pub fn next(&mut self, names: &mut Names) -> Result<Option<&Record>, FrameError> {
-        for _ in 0..std::mem::take(&mut self.passed) {
-            self.advance(names)?;
+    /// The record, or one soon behind it, is not valid, or the frame does not agree with its header.
+    pub fn next(&mut self, names: &mut Names) -> Result<Option<DecodedRecord<'_>>, FrameError> {
+        if self.piece.is_empty() {
+            let mut piece = std::mem::take(&mut self.piece);
+            let filled = self.fill(&mut piece, names);
+            self.piece = piece;
+            filled?;
         }
-        self.advance(names)?;
+        self.piece.next();
         Ok(self.current())
     }
 
     /// The record to which [`next`](Self::next) led.
     #[must_use]
-    pub fn current(&self) -> Option<&Record> {
-        self.record.as_ref()
+    pub fn current(&self) -> Option<DecodedRecord<'_>> {
+        self.piece.current()
     }
 
-    /// The same, but it may be changed: the next one takes its memory.
-    pub(super) fn current_mut(&mut self) -> &mut Option<Record> {
-        &mut self.record
-    }
-
-    /// Decodes the next record.
-    fn advance(&mut self, names: &mut Names) -> Result<(), FrameError> {
-        if self.ended {
-            return Ok(());
-        }
-        let found = match (&mut self.order, &mut *self.streams) {
-            (Some(order), streams) => {
-                order.next(streams, names, &mut self.so_far, &mut self.record)?
+    /// Replaces the records of a piece by the next ones. Returns `false` behind the last one: then it has none.
+    pub(super) fn fill(
+        &mut self,
+        piece: &mut RecordPiece,
+        names: &mut Names,
+    ) -> Result<bool, FrameError> {
+        piece.clear();
+        while piece.is_empty() && !self.ended {
+            piece.clear();
+            self.ended = !self.read(piece, names)?;
+            let streams = &self.streams;
+            if let Some(verify) = &mut self.verify {
+                let stream = |of: u8| streams.get(usize::from(of))?.as_ref()?.hashes();
+                verify.piece(piece, stream, names)?;
             }
-            (None, [Some(only), ..]) => loop {
-                match only.read(names, &mut self.so_far, &mut self.record)? {
-                    ReadStep::Read => break true,
-                    ReadStep::PassedOver => {}
-                    ReadStep::End => break false,
-                }
-            },
-            (None, _) => false,
-        };
-        if !found {
-            (self.record, self.ended) = (None, true);
-            let mut read = self.streams.iter().flatten();
-            read.try_for_each(Stream::expect_end)?;
-            return self.check(names);
+            self.passed -= piece.pass_over(self.passed);
+            if self.ended {
+                let mut read = self.streams.iter().flatten();
+                read.try_for_each(Stream::expect_end)?;
+                self.check(names)?;
+            }
         }
-        if let (Some(verify), Some(record)) = (&mut self.so_far.verify, &self.record) {
-            verify.record(record, names);
+        Ok(!piece.is_empty())
+    }
+
+    /// Decodes the next records into an empty piece. Returns `false` if there are no more behind them.
+    fn read(&mut self, piece: &mut RecordPiece, names: &mut Names) -> Result<bool, FrameError> {
+        let (streams, counts) = (&mut *self.streams, &mut self.counts);
+        match (&mut self.order, streams) {
+            (Some(order), streams) => order.read_next(streams, names, counts, piece),
+            (None, [Some(only), ..]) => {
+                let (seq, mut left) = (&mut self.seq, PIECE_ENTRIES);
+                let more = only.read(names, counts, piece, |read| {
+                    if let Some(ReadRecord { entries, .. }) = read {
+                        *seq += entries as u64;
+                        left = left.saturating_sub(entries.max(1));
+                    }
+                    Ok((left > 0).then_some(*seq))
+                })?;
+                piece.are_of(0);
+                piece.keep_order();
+                Ok(more)
+            }
+            (None, _) => Ok(false),
         }
-        Ok(())
     }
 
     /// Checks that the header agrees with the records, all of which were read.
     fn check(&mut self, names: &Names) -> Result<(), FrameError> {
-        let (header, counts) = (&self.header, &self.so_far.counts);
+        let (header, counts) = (&self.header, &self.counts);
         // The records of streams that are not read were not counted.
         if self.streams.iter().any(Option::is_none) {
             return Ok(());
@@ -248,7 +269,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
                 return Err(FrameError::Disagree(what));
             }
         }
-        match self.so_far.verify.take() {
+        match self.verify.take() {
             Some(verify) => verify.check(&self.header, names),
             None => Ok(()),
         }

@@ -19,10 +19,10 @@ mod decode;
 mod encode;
 mod header;
 mod order;
+mod piece;
 mod stream;
 mod value;
 
-pub use ahead::DecodedRecord;
 pub(super) use ahead::{OpeningAhead, RecordsAhead};
 pub(crate) use body::decompress;
 pub(super) use body::payload;
@@ -34,6 +34,7 @@ pub use encode::{Encoded, Encoder, FramePosition, Packing};
 pub(super) use header::reach_itself;
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
 pub(super) use order::STREAMS_MAX;
+pub use piece::DecodedRecord;
 pub use stream::ReadScope;
 pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};
 

@@ -2,9 +2,10 @@
 
 use super::FrameError;
 use super::header::FrameHeader;
-use super::stream::{ReadSoFar, ReadStep, Stream};
+use super::piece::RecordPiece;
+use super::stream::{ReadRecord, RecordCounts, Stream};
 use crate::domain::names::Names;
-use crate::log::Record;
+use crate::limits::PIECE_ENTRIES;
 use crate::log::codec::bytes::Reader;
 
 /// The order of the records of a block. Each entry has a place, and so has each record without entries.
@@ -18,7 +19,26 @@ pub(super) struct StreamOrder {
     /// The next place.
     at: usize,
     first_seq: u64,
+    /// The places whose records are being read, in order.
+    ahead: Vec<PlaceAhead>,
+    /// For each stream the first of them.
+    first: Vec<u32>,
 }
+
+/// A place whose record is being read.
+struct PlaceAhead {
+    at: usize,
+    /// The number of the next entry there.
+    seq: u64,
+    is_bare: bool,
+    /// Which of these places is the next one of its stream.
+    next: u32,
+    /// The number of the record in the piece, if there is one to be given.
+    number: Option<usize>,
+}
+
+/// There is no such place.
+const NO_PLACE: u32 = u32::MAX;
 
 const NOT_READ: u8 = u8::MAX;
 
@@ -82,6 +102,8 @@ impl StreamOrder {
             passed: 0,
             at: 0,
             first_seq: header.first_seq,
+            ahead: Vec::new(),
+            first: Vec::new(),
         };
         let read = streams
             .iter_mut()
@@ -141,38 +163,98 @@ impl StreamOrder {
         self.streams = order.iter().map(stream).collect();
     }
 
-    /// Decodes the next record of the streams that are read. Returns `false` after the last one.
-    pub fn next<V: AsRef<[u8]>>(
+    /// Decodes the next records of the streams that are read, stream by stream. Returns `false` behind the last one.
+    pub fn read_next<V: AsRef<[u8]>>(
         &mut self,
         streams: &mut [Option<Stream<V>>],
         names: &mut Names,
-        so_far: &mut ReadSoFar,
-        record: &mut Option<Record>,
+        counts: &mut RecordCounts,
+        piece: &mut RecordPiece,
     ) -> Result<bool, FrameError> {
-        while let Some((at, of)) = self.next_place() {
-            let stream = streams.get_mut(usize::from(of));
-            let stream = stream.and_then(Option::as_mut).ok_or_else(wrong)?;
+        self.look_ahead();
+        for number in 0..self.first.len() {
+            let of = number as u8;
+            let mut at = self.first.get(number).copied().unwrap_or(NO_PLACE);
+            if at == NO_PLACE {
+                continue;
+            }
+            let stream = streams.get_mut(number).and_then(Option::as_mut);
+            let stream = stream.ok_or_else(wrong)?;
+            let read = stream.read(names, counts, piece, |read| {
+                if let Some(read) = read {
+                    at = self.is_read(at, of, &read)?;
+                }
+                Ok(self.ahead.get(at as usize).map(|next| next.seq))
+            })?;
+            if !read {
+                return Err(wrong());
+            }
+            piece.are_of(of);
+        }
+        for read in self.ahead.iter().filter_map(|place| place.number) {
+            piece.follow(read);
+        }
+        Ok(!self.ahead.is_empty())
+    }
+
+    /// Finds the next places of the streams that are read.
+    fn look_ahead(&mut self) {
+        self.ahead.clear();
+        let mut last = [NO_PLACE; STREAMS_MAX];
+        self.first.fill(NO_PLACE);
+        while self.ahead.len() < PIECE_ENTRIES
+            && let Some((at, of)) = self.next_place()
+        {
             while self.bare.get(self.passed).is_some_and(|&bare| bare < at) {
                 self.passed += 1;
             }
-            let seq = self.first_seq.wrapping_add((at - self.passed) as u64);
-            so_far.seq = seq;
-            let step = stream.read(names, so_far, record)?;
-            let entries = usize::try_from(so_far.seq.wrapping_sub(seq)).map_err(|_| wrong())?;
-            let is_bare = self.bare.get(self.passed) == Some(&at);
-            if is_bare != (entries == 0) || step == ReadStep::End {
-                return Err(wrong());
+            let number = self.ahead.len() as u32;
+            self.ahead.push(PlaceAhead {
+                at,
+                seq: self.first_seq.wrapping_add((at - self.passed) as u64),
+                is_bare: self.bare.get(self.passed) == Some(&at),
+                next: NO_PLACE,
+                number: None,
+            });
+            self.at = at + 1;
+            // The numbers of streams are below the lengths of both lists, or there is no such stream.
+            let before = last.get_mut(usize::from(of));
+            let before = before.map_or(NO_PLACE, |last| std::mem::replace(last, number));
+            match self.ahead.get_mut(before as usize) {
+                Some(before) => before.next = number,
+                None => {
+                    if self.first.len() <= usize::from(of) {
+                        self.first.resize(usize::from(of) + 1, NO_PLACE);
+                    }
+                    if let Some(first) = self.first.get_mut(usize::from(of)) {
+                        *first = number;
+                    }
+                }
             }
-            self.at = at + entries.max(1);
-            let others = self.streams.get(at + 1..self.at).ok_or_else(wrong)?;
+        }
+    }
+
+    /// Notes the record of the stream `of` at a place. Returns the next place of the stream.
+    fn is_read(&mut self, at: u32, of: u8, read: &ReadRecord) -> Result<u32, FrameError> {
+        let place = self.ahead.get_mut(at as usize).ok_or_else(wrong)?;
+        place.number = read.number;
+        if place.is_bare != (read.entries == 0) {
+            return Err(wrong());
+        }
+        let mut next = place.next;
+        if read.entries > 1 {
+            let end = place.at + read.entries;
+            let others = self.streams.get(place.at + 1..end).ok_or_else(wrong)?;
             if others.iter().any(|&other| other != NOT_READ && other != of) {
                 return Err(wrong());
             }
-            if step == ReadStep::Read {
-                return Ok(true);
+            self.at = self.at.max(end);
+            // Its other entries have places, too.
+            while let Some(inside) = self.ahead.get(next as usize).filter(|it| it.at < end) {
+                next = inside.next;
             }
         }
-        Ok(false)
+        Ok(next)
     }
 
     /// The next place with a record that is read, and its stream.

@@ -2,14 +2,16 @@
 //! order the records of several streams follow one another is not known here.
 
 use super::FrameError;
-use super::chain_check::{ChainCheck, Check};
+use super::chain_check::Check;
 use super::encode::tag;
-use crate::domain::entry::{Entry, Rules};
+use super::piece::RecordPiece;
+use crate::domain::entry::Rules;
+use crate::domain::look_ahead::AHEAD;
 use crate::domain::names::Names;
 use crate::limits::FRAME_ENTRIES_MAX;
 use crate::log::Record;
 use crate::log::codec::bytes::Reader;
-use crate::log::codec::columns::{Column, ColumnPlaces, ColumnReader, RowReader};
+use crate::log::codec::columns::{Column, ColumnPlaces, RowReader};
 use crate::log::codec::record::closed::ClosedBody;
 use crate::log::codec::record::entry::{self, Previous};
 use crate::log::codec::record::forgotten::ForgottenBody;
@@ -75,21 +77,16 @@ impl ReadScope<'_> {
 pub(super) struct Stream<V> {
     payload: FramePayload<V>,
     layout: PayloadLayout,
-    decoder: RecordDecoder,
+    tables: LazyTables,
+    /// All of the tables is needed, and nothing of it was looked up yet.
+    needs_all: bool,
+    /// Where the chain is checked.
+    hashes: Option<Hashes>,
+    records: RecordDecoder,
     /// Where its records stand among those of all streams; but in a block of the first version, how many values and
     /// records each frame had.
     list: Vec<u8>,
     is_placed: bool,
-}
-
-/// What was read of all streams.
-pub(super) struct ReadSoFar {
-    /// The next entry's number.
-    pub seq: u64,
-    pub counts: RecordCounts,
-    pub verify: Option<ChainCheck>,
-    /// Memory for the entries of the next commit, while the last record is none.
-    room: Vec<Entry>,
 }
 
 /// How many records of each kind were decoded.
@@ -102,25 +99,12 @@ pub(super) struct RecordCounts {
     pub progress: u64,
 }
 
-/// What came of reading a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadStep {
-    Read,
-    /// The record is not in the scope.
-    PassedOver,
-    /// There is none.
-    End,
-}
-
-impl ReadSoFar {
-    pub fn new(first_seq: u64, verify: Option<ChainCheck>) -> ReadSoFar {
-        ReadSoFar {
-            seq: first_seq,
-            counts: RecordCounts::default(),
-            verify,
-            room: Vec::new(),
-        }
-    }
+/// A record that was read.
+pub(super) struct ReadRecord {
+    /// How many entries it has; those out of the scope count, too.
+    pub entries: usize,
+    /// Its number in the piece; `None`: it is not in the scope.
+    pub number: Option<usize>,
 }
 
 impl<V: AsRef<[u8]>> Stream<V> {
@@ -154,20 +138,22 @@ impl<V: AsRef<[u8]>> Stream<V> {
         let checked = scope.check == Check::Chain;
         let channel = scope.channel.filter(|_| !checked);
         let channel = channel.map(|channel| ChannelScope::of(channel, &tables));
-        let decoder = RecordDecoder {
-            tables: LazyTables::new(&tables),
-            hashes: checked.then(|| tables.hashes()).transpose()?,
+        let records = RecordDecoder {
             scope: channel,
             // The chain is over their hashes, which are at hand.
             texts: scope.texts,
+            checks: checked,
             previous: Previous::default(),
             rules: None,
             run: 0,
         };
         Ok(Stream {
+            needs_all: records.scope.is_none() && tables.members() >= AHEAD,
+            tables: LazyTables::new(&tables),
+            hashes: checked.then(|| tables.hashes()).transpose()?,
             payload,
             layout,
-            decoder,
+            records,
             list,
             is_placed,
         })
@@ -184,35 +170,46 @@ impl<V: AsRef<[u8]>> Stream<V> {
         self.is_placed.then(|| std::mem::take(&mut self.list))
     }
 
-    /// Replaces `record` by the next one. Interns its names and members in `names`.
+    /// Decodes records into a piece. `next` is told which record was read, and gives the seq of the next one; `None` if no more
+    /// are wanted. Returns `false` if there are no more. Interns their names and members in `names`.
     pub fn read(
         &mut self,
         names: &mut Names,
-        so_far: &mut ReadSoFar,
-        record: &mut Option<Record>,
-    ) -> Result<ReadStep, FrameError> {
+        counts: &mut RecordCounts,
+        piece: &mut RecordPiece,
+        next: impl FnMut(Option<ReadRecord>) -> Result<Option<u64>, FrameError>,
+    ) -> Result<bool, FrameError> {
         let payload = self.payload.bytes();
+        if std::mem::take(&mut self.needs_all) {
+            self.tables.intern_all(payload, names)?;
+        }
+        let mut tables = TableReader::new(&mut self.tables, payload, names);
+        let tables = &mut tables.with_texts(self.records.texts);
         match &mut self.layout {
             PayloadLayout::Rows(at) => {
                 let mut reader = Reader::new(payload.get(*at..).unwrap_or_default());
-                let step = self
-                    .decoder
-                    .read(&mut reader, (payload, names), so_far, record)?;
+                let more = self.records.read(&mut reader, tables, counts, piece, next);
                 *at = payload.len() - reader.left();
-                Ok(step)
+                more
             }
             PayloadLayout::Columns(places) => {
-                let mut reader = ColumnReader { payload, places };
-                self.decoder
-                    .read(&mut reader, (payload, names), so_far, record)
+                let mut reader = places.reader(payload)?;
+                let more = self.records.read(&mut reader, tables, counts, piece, next);
+                places.move_to(&reader);
+                more
             }
         }
+    }
+
+    /// The hashes of its tables, where the chain is checked.
+    pub fn hashes(&self) -> Option<&Hashes> {
+        self.hashes.as_ref()
     }
 
     /// Checks that nothing is left.
     pub fn expect_end(&self) -> Result<(), FrameError> {
         match &self.layout {
-            PayloadLayout::Columns(places) if self.decoder.run == 0 => Ok(places.expect_end()?),
+            PayloadLayout::Columns(places) if self.records.run == 0 => Ok(places.expect_end()?),
             PayloadLayout::Rows(at) if *at == self.payload.bytes().len() => Ok(()),
             _ => Err(FrameError::Disagree("the order of records")),
         }
@@ -221,57 +218,79 @@ impl<V: AsRef<[u8]>> Stream<V> {
 
 /// Decodes the records of a stream.
 struct RecordDecoder {
-    tables: LazyTables,
-    /// Where the chain is checked.
-    hashes: Option<Hashes>,
     scope: Option<ChannelScope>,
     texts: bool,
+    /// The chain is checked.
+    checks: bool,
     previous: Previous,
     rules: Option<Rules>,
     /// Commits of one entry that still follow under the last tag.
     run: usize,
 }
 
-/// What the tables of a stream need to be read: the payload, and the dictionary.
-type TableSource<'s> = (&'s [u8], &'s mut Names);
-
 impl RecordDecoder {
     fn read(
         &mut self,
         reader: &mut impl RowReader,
-        source: TableSource<'_>,
-        so_far: &mut ReadSoFar,
-        record: &mut Option<Record>,
-    ) -> Result<ReadStep, FrameError> {
+        tables: &mut TableReader<'_>,
+        counts: &mut RecordCounts,
+        piece: &mut RecordPiece,
+        mut next: impl FnMut(Option<ReadRecord>) -> Result<Option<u64>, FrameError>,
+    ) -> Result<bool, FrameError> {
+        let mut wanted = next(None)?;
+        while let Some(seq) = wanted {
+            let number = piece.len();
+            let entries = match self.begin(reader)? {
+                None => return Ok(false),
+                Some(RecordBegin::Commit(entries)) => {
+                    self.commit(reader, tables, (seq, entries), piece)?;
+                    counts.commits += 1;
+                    counts.entries += entries as u64;
+                    entries
+                }
+                Some(RecordBegin::Other(tag)) => {
+                    if let Some(other) = self.other(tag, reader, tables, counts)? {
+                        piece.other(other);
+                    }
+                    0
+                }
+            };
+            let number = (piece.len() > number).then_some(number);
+            wanted = next(Some(ReadRecord { entries, number }))?;
+        }
+        Ok(true)
+    }
+
+    /// What the next record is; `None` if there is none.
+    #[inline]
+    fn begin(&mut self, reader: &mut impl RowReader) -> Result<Option<RecordBegin>, FrameError> {
         loop {
             if self.run > 0 {
                 self.run -= 1;
-                return self.commit(reader, 1, source, so_far, record);
+                return Ok(Some(RecordBegin::Commit(1)));
             }
             if reader.is_at_end() {
-                return Ok(ReadStep::End);
+                return Ok(None);
             }
-            match reader.byte(Column::Tags)? {
-                tag::RULES => self.rules = Some(rules::read(reader, true)?),
-                tag::RULES_OF => self.rules = Some(rules::read(reader, false)?),
-                tag::SINGLES => self.run = reader.rows()?,
-                tag::COMMIT => {
-                    let count = reader.rows()?;
-                    if count == 0 {
-                        return Err(FrameError::EmptyCommit);
-                    }
-                    return self.commit(reader, count, source, so_far, record);
+            return Ok(Some(match reader.byte(Column::Tags)? {
+                tag::RULES => {
+                    self.rules = Some(rules::read(reader, true)?);
+                    continue;
                 }
-                tag => {
-                    let Some(other) = self.other(tag, reader, source, &mut so_far.counts)? else {
-                        return Ok(ReadStep::PassedOver);
-                    };
-                    if let Some(Record::Commit { entries, .. }) = record.replace(other) {
-                        so_far.room = entries;
-                    }
-                    return Ok(ReadStep::Read);
+                tag::RULES_OF => {
+                    self.rules = Some(rules::read(reader, false)?);
+                    continue;
                 }
-            }
+                tag::SINGLES => {
+                    self.run = reader.rows()?;
+                    continue;
+                }
+                tag::COMMIT => match reader.rows()? {
+                    0 => return Err(FrameError::EmptyCommit),
+                    entries => RecordBegin::Commit(entries),
+                },
+                tag => RecordBegin::Other(tag),
+            }));
         }
     }
 
@@ -280,7 +299,7 @@ impl RecordDecoder {
         &mut self,
         tag: u8,
         reader: &mut impl RowReader,
-        (payload, names): TableSource<'_>,
+        tables: &mut TableReader<'_>,
         counts: &mut RecordCounts,
     ) -> Result<Option<Record>, FrameError> {
         match tag {
@@ -292,11 +311,11 @@ impl RecordDecoder {
                 return Err(CodecError::Unknown { what, value }.into());
             }
         }
-        let rules = self.rules();
-        let tables = &mut TableReader::new(&mut self.tables, payload, names);
+        // The texts of these are always wanted.
+        let tables = &mut tables.with_texts(true);
         Ok(Some(match tag {
             tag::PAGE => {
-                let rules = rules?;
+                let rules = self.rules()?;
                 let body: PageBody = reader.body()?;
                 if self.scope.as_ref().is_some_and(|scope| !body.is_in(scope)) {
                     return Ok(None);
@@ -328,61 +347,42 @@ impl RecordDecoder {
         self.rules.ok_or(FrameError::Disagree("rules"))
     }
 
-    /// Decodes a commit. Its entries take the place of those of the commit before: most commits have one entry, and
-    /// there are many.
+    /// Decodes a commit of so many entries, of which the first one has the number `seq`.
+    #[inline]
     fn commit(
         &mut self,
         reader: &mut impl RowReader,
-        count: usize,
-        (payload, dictionary): TableSource<'_>,
-        so_far: &mut ReadSoFar,
-        record: &mut Option<Record>,
-    ) -> Result<ReadStep, FrameError> {
+        tables: &mut TableReader<'_>,
+        (seq, entries): (u64, usize),
+        piece: &mut RecordPiece,
+    ) -> Result<(), FrameError> {
         let rules = self.rules()?;
-        let ReadSoFar {
-            seq,
-            counts,
-            verify,
-            room,
-        } = so_far;
-        counts.commits += 1;
-        counts.entries += count as u64;
-        if let Some(verify) = verify {
-            verify.begin(&rules, *seq, count);
-        }
-        if !matches!(record, Some(Record::Commit { .. })) {
-            let entries = std::mem::take(room);
-            *record = Some(Record::Commit { rules, entries });
-        }
-        let Some(Record::Commit { rules: of, entries }) = record else {
-            return Ok(ReadStep::PassedOver);
-        };
-        *of = rules;
-        entries.clear();
-        entries.reserve(count.min(FRAME_ENTRIES_MAX));
-        let tables = TableReader::new(&mut self.tables, payload, dictionary);
-        let tables = &mut tables.with_texts(self.texts);
-        for _ in 0..count {
-            let at = *seq;
-            *seq = at.checked_add(1).ok_or(FrameError::Disagree("entries"))?;
+        let end = seq.checked_add(entries as u64);
+        let end = end.ok_or(FrameError::Disagree("entries"))?;
+        let from = piece.entries();
+        piece.reserve(entries.min(FRAME_ENTRIES_MAX));
+        for at in seq..end {
             let row = match &self.scope {
                 None => Some(entry::read_row(reader, at, &mut self.previous)?),
                 Some(scope) => entry::read_row_of(scope, reader, at, &mut self.previous)?,
             };
             let Some(row) = row else { continue };
-            let (entry, places) = row.entry(tables)?;
-            if let (Some(verify), Some(hashes)) = (&mut *verify, &self.hashes) {
-                verify.entry(&entry, &places, hashes)?;
+            piece.entry(row.entry(tables)?);
+            if self.checks {
+                piece.places(row.into_places());
             }
-            entries.push(entry);
         }
-        if let Some(verify) = verify {
-            verify.end();
+        if piece.entries() > from {
+            piece.commit(rules, from);
         }
-        Ok(if entries.is_empty() {
-            ReadStep::PassedOver
-        } else {
-            ReadStep::Read
-        })
+        Ok(())
     }
+}
+
+/// The begin of a record.
+enum RecordBegin {
+    /// A commit of so many entries.
+    Commit(usize),
+    /// One without entries, by its tag.
+    Other(u8),
 }

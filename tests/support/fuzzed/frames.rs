@@ -93,7 +93,7 @@ fn is_read(values: &[Vec<u8>], first_seq: u64) {
     // Also after an error: the header may not say how many records there are.
     if let Ok(mut frame) = FrameRecords::open(values.to_vec(), Check::Form) {
         while let Ok(Some(record)) = frame.next(&mut names) {
-            records.push(record.clone());
+            records.push(record.to_record());
         }
     }
     let place = FramePosition {

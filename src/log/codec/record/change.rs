@@ -163,9 +163,9 @@ pub(super) fn read_row(
 
 impl ChangeRow {
     /// The change, with its member and strings.
-    #[inline]
+    #[inline(always)] // so that what is read is not moved
     pub(super) fn change(
-        self,
+        &self,
         places: &ChangePlaces,
         tables: &mut TableReader<'_>,
     ) -> Result<Change, CodecError> {

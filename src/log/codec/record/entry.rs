@@ -340,14 +340,17 @@ impl Row {
         &self.places
     }
 
-    /// The entry, and the places of its strings.
+    /// Takes the places of its strings, once its entry was made.
+    pub(in crate::log) fn into_places(self) -> EntryPlaces {
+        self.places
+    }
+
+    /// The entry.
     #[inline(always)] // as above
-    pub(in crate::log) fn entry(
-        self,
-        tables: &mut TableReader<'_>,
-    ) -> Result<(Entry, EntryPlaces), CodecError> {
-        let places = self.places;
-        let payload = match (self.change, &places.payload) {
+    pub(in crate::log) fn entry(&self, tables: &mut TableReader<'_>) -> Result<Entry, CodecError> {
+        let observer = tables.name(self.places.observer)?;
+        let id = tables.text_if(self.places.id)?;
+        let payload = match (&self.change, &self.places.payload) {
             (Some(change), PayloadPlaces::Change(of)) => {
                 Payload::Change(change.change(of, tables)?)
             }
@@ -358,21 +361,21 @@ impl Row {
                 return Err(CodecError::Unknown { what, value });
             }
         };
-        let entry = Entry {
+        Ok(Entry {
             seq: self.seq,
             recorded_at: self.recorded_at,
             occurred_at: self.occurred_at,
             effective_at: self.effective_at,
-            observer: tables.name(places.observer)?,
-            id: tables.text_if(places.id)?,
+            observer,
+            id,
             stamp: self.stamp,
             lossy: self.lossy,
             payload,
-        };
-        Ok((entry, places))
+        })
     }
 }
 
+#[inline]
 fn read_times(
     reader: &mut impl RowReader,
     flags: u16,
@@ -396,6 +399,7 @@ fn read_times(
     Ok([occurred_at, recorded_at, effective_at])
 }
 
+#[inline]
 fn read_text(reader: &mut impl RowReader, flag: u16) -> Result<Option<TextAt>, CodecError> {
     if flag == 0 {
         return Ok(None);
@@ -403,6 +407,7 @@ fn read_text(reader: &mut impl RowReader, flag: u16) -> Result<Option<TextAt>, C
     reader.text().map(Some)
 }
 
+#[inline]
 fn read_stamp(
     reader: &mut impl RowReader,
     flags: u16,

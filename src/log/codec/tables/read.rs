@@ -112,6 +112,11 @@ impl<'a> Tables<'a> {
         })
     }
 
+    /// How many members they have.
+    pub(in crate::log) fn members(&self) -> usize {
+        self.members.len()
+    }
+
     /// The channel of a member.
     pub(in crate::log::codec) fn channel_of(&self, member: MemberAt) -> Result<NameAt, CodecError> {
         let [channel, ..] = look_up(&self.members, "member", member)?;
@@ -317,6 +322,42 @@ impl LazyTables {
     }
 }
 
+impl LazyTables {
+    /// Looks up all names and members, for a reader who needs them all: many are found faster together than one by one.
+    pub(in crate::log) fn intern_all(
+        &mut self,
+        payload: &[u8],
+        names: &mut Names,
+    ) -> Result<(), CodecError> {
+        let mut texts = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            match name {
+                LazyName::Stored(place) => texts.push(place.text(payload)?),
+                LazyName::Interned(_) => return Ok(()),
+            }
+        }
+        let mut found = Vec::with_capacity(texts.len());
+        names.intern_all(&texts, |name| found.push(name));
+        let name = |at: NameAt| look_up(&found, "name", at).copied();
+        let mut keys = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            if let LazyMember::Of([channel, topic, user, conn]) = *member {
+                keys.push(MemberKey {
+                    channel: name(channel)?,
+                    topic: name(topic)?,
+                    user: name(user)?,
+                    conn: name(conn)?,
+                });
+            }
+        }
+        self.members.clear();
+        let members = &mut self.members;
+        names.all_members(&keys, |member| members.push(LazyMember::Interned(member)));
+        self.names = found.into_iter().map(LazyName::Interned).collect();
+        Ok(())
+    }
+}
+
 /// Gives the names, members and texts of records by their positions in the tables.
 pub(in crate::log) struct TableReader<'a> {
     tables: &'a mut LazyTables,
@@ -340,18 +381,28 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// The same, for a reader that does not look at texts which may be missing, if `texts` is not set.
-    pub(in crate::log) fn with_texts(self, texts: bool) -> TableReader<'a> {
-        TableReader { texts, ..self }
+    /// The same; but texts that an entry may also be without are missing, if `texts` is not set.
+    pub(in crate::log) fn with_texts(&mut self, texts: bool) -> TableReader<'_> {
+        TableReader {
+            tables: self.tables,
+            payload: self.payload,
+            names: self.names,
+            texts,
+        }
     }
 
+    #[inline]
     pub(in crate::log::codec) fn name(&mut self, at: NameAt) -> Result<NameId, CodecError> {
-        let name = slot(&mut self.tables.names, "name", at)?;
-        let interned = match *name {
-            LazyName::Interned(known) => return Ok(known),
-            LazyName::Stored(place) => self.names.intern(place.text(self.payload)?),
-        };
-        *name = LazyName::Interned(interned);
+        match *slot(&mut self.tables.names, "name", at)? {
+            LazyName::Interned(known) => Ok(known),
+            LazyName::Stored(place) => self.new_name(at, place),
+        }
+    }
+
+    #[cold]
+    fn new_name(&mut self, at: NameAt, place: Place) -> Result<NameId, CodecError> {
+        let interned = self.names.intern(place.text(self.payload)?);
+        *slot(&mut self.tables.names, "name", at)? = LazyName::Interned(interned);
         Ok(interned)
     }
 
@@ -362,11 +413,20 @@ impl<'a> TableReader<'a> {
         at.map(|at| self.name(at)).transpose()
     }
 
+    #[inline]
     pub(in crate::log::codec) fn member(&mut self, at: MemberAt) -> Result<MemberId, CodecError> {
-        let [channel, topic, user, conn] = match *slot(&mut self.tables.members, "member", at)? {
-            LazyMember::Interned(known) => return Ok(known),
-            LazyMember::Of(names) => names,
-        };
+        match *slot(&mut self.tables.members, "member", at)? {
+            LazyMember::Interned(known) => Ok(known),
+            LazyMember::Of(names) => self.new_member(at, names),
+        }
+    }
+
+    #[cold]
+    fn new_member(
+        &mut self,
+        at: MemberAt,
+        [channel, topic, user, conn]: [NameAt; 4],
+    ) -> Result<MemberId, CodecError> {
         let key = MemberKey {
             channel: self.name(channel)?,
             topic: self.name(topic)?,
@@ -378,16 +438,22 @@ impl<'a> TableReader<'a> {
         Ok(interned)
     }
 
+    #[inline]
     pub(in crate::log::codec) fn text(&mut self, at: TextAt) -> Result<Text, CodecError> {
-        let text = slot(&mut self.tables.texts, "text", at)?;
-        let made: Text = match text {
-            LazyText::Made(made) => return Ok(Arc::clone(made)),
-            LazyText::Stored(place) => Arc::from(place.text(self.payload)?),
-        };
-        *text = LazyText::Made(Arc::clone(&made));
+        match slot(&mut self.tables.texts, "text", at)? {
+            LazyText::Made(made) => Ok(Arc::clone(made)),
+            &mut LazyText::Stored(place) => self.new_text(at, place),
+        }
+    }
+
+    #[cold]
+    fn new_text(&mut self, at: TextAt, place: Place) -> Result<Text, CodecError> {
+        let made: Text = Arc::from(place.text(self.payload)?);
+        *slot(&mut self.tables.texts, "text", at)? = LazyText::Made(Arc::clone(&made));
         Ok(made)
     }
 
+    #[inline]
     pub(in crate::log::codec) fn text_if(
         &mut self,
         at: Option<TextAt>,
