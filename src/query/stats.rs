@@ -288,8 +288,8 @@ impl Counting<'_> {
 /// The figures of one interval.
 #[derive(Debug, Clone, Default)]
 struct IntervalFigures {
-    users: NumberMap<NameId, ()>,
-    /// The members present at the interval's start have been added to the users.
+    users: u64,
+    /// The users present at the interval's start have been counted.
     seeded: bool,
     joins: u64,
     leaves: u64,
@@ -299,6 +299,15 @@ struct IntervalFigures {
     presence_ms: Millis,
 }
 
+/// What is known of a user.
+#[derive(Debug, Clone, Copy, Default)]
+struct CountedUser {
+    /// The stays that go on.
+    stays: u64,
+    /// The user counts in the current interval.
+    counted: bool,
+}
+
 /// Counts one channel or topic through time.
 struct Counter {
     /// The start and the end of the current interval.
@@ -306,8 +315,8 @@ struct Counter {
     to: Millis,
     figures: IntervalFigures,
     done: Vec<(Millis, Millis, IntervalFigures)>,
-    /// How many stays each user has.
-    present: NumberMap<NameId, u64>,
+    /// The users who are present, or were in the current interval.
+    users: NumberMap<NameId, CountedUser>,
     count: u64,
     /// The moment of the last change; the time after it has not been counted yet.
     at: Millis,
@@ -329,13 +338,13 @@ impl Counter {
         let retained = retained.filter(|_| missing);
         let from = retained.map_or(asked, |least| series.first_begin(least));
         let to = stretch_end(from, filter);
-        let (figures, present, done) = Default::default();
+        let (figures, users, done) = Default::default();
         Counter {
             from,
             to,
             figures,
             done,
-            present,
+            users,
             count: 0,
             at: Millis::MIN,
             retained,
@@ -345,7 +354,7 @@ impl Counter {
     /// A stay that had begun before anything is counted.
     fn begin_with(&mut self, user: NameId) {
         self.count += 1;
-        *self.present.entry(user).or_default() += 1;
+        self.users.entry(user).or_default().stays += 1;
     }
 
     fn take(
@@ -364,9 +373,11 @@ impl Counter {
         match change.kind {
             ChangeKind::Join => {
                 self.count += 1;
-                *self.present.entry(user).or_default() += 1;
+                let user = self.users.entry(user).or_default();
+                user.stays += 1;
                 if within {
-                    figures.users.insert(user, ());
+                    figures.users += u64::from(!user.counted);
+                    user.counted = true;
                     *if observed {
                         &mut figures.joins
                     } else {
@@ -376,10 +387,10 @@ impl Counter {
             }
             ChangeKind::Leave => {
                 self.count = self.count.saturating_sub(1);
-                if let Some(stays) = self.present.get_mut(&user) {
-                    *stays -= 1;
-                    if *stays == 0 {
-                        self.present.remove(&user);
+                if let Some(known) = self.users.get_mut(&user) {
+                    known.stays = known.stays.saturating_sub(1);
+                    if known.stays == 0 && !known.counted {
+                        self.users.remove(&user);
                     }
                 }
                 if within {
@@ -406,9 +417,7 @@ impl Counter {
                     self.figures.peak = Some((self.count, begin));
                 }
                 if !self.figures.seeded {
-                    let present = self.present.keys().map(|&user| (user, ()));
-                    self.figures.users.extend(present);
-                    self.figures.seeded = true;
+                    self.seed();
                 }
             }
             let over = filter.to.is_some_and(|to| to <= self.to);
@@ -421,8 +430,20 @@ impl Counter {
         Ok(())
     }
 
+    /// Counts the users who are present. Of the others, only those who were here in this interval are known.
+    fn seed(&mut self) {
+        let present = self.users.values_mut();
+        for user in present.filter(|user| user.stays > 0 && !user.counted) {
+            user.counted = true;
+            self.figures.users += 1;
+        }
+        self.figures.seeded = true;
+    }
+
     fn close(&mut self, filter: &StatsFilter) -> Result<(), StoreError> {
         let figures = std::mem::take(&mut self.figures);
+        self.users.retain(|_, user| user.stays > 0);
+        self.users.values_mut().for_each(|it| it.counted = false);
         self.done.push((self.from, self.to, figures));
         if self.done.len() > STATS_BUCKETS_MAX {
             return Err(StoreError::TooManyBuckets);
@@ -453,7 +474,7 @@ impl Counter {
         let stats = self.done.into_iter().map(|(from, to, figures)| Stats {
             channel: channel.to_owned(),
             topic: topic.map(str::to_owned),
-            distinct_users: figures.users.len() as u64,
+            distinct_users: figures.users,
             joins: figures.joins,
             leaves: figures.leaves,
             inferred_joins: figures.inferred_joins,

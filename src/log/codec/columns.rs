@@ -191,6 +191,7 @@ impl RowWriter for ColumnWriter {
 pub(in crate::log) struct ColumnPlaces {
     rest: [Range<usize>; COLUMNS],
     last_text: TextAt,
+    textless: bool,
 }
 
 impl ColumnPlaces {
@@ -219,6 +220,13 @@ impl ColumnPlaces {
         }
     }
 
+    /// Passes over the texts of all records: a reader gives the same one for each.
+    pub(in crate::log) fn without_texts(&mut self) {
+        let texts = self.rest.get_mut(Column::Texts as usize);
+        texts.into_iter().for_each(|rest| rest.start = rest.end);
+        self.textless = true;
+    }
+
     /// Reads from here on. What was read counts when [`move_to`](Self::move_to) is told.
     pub(in crate::log) fn reader<'a>(
         &self,
@@ -231,6 +239,7 @@ impl ColumnPlaces {
         Ok(ColumnReader {
             columns,
             last_text: self.last_text,
+            textless: self.textless,
         })
     }
 
@@ -255,6 +264,8 @@ impl ColumnPlaces {
 pub(in crate::log) struct ColumnReader<'a> {
     columns: [Reader<'a>; COLUMNS],
     last_text: TextAt,
+    /// No text is wanted: their column is passed over.
+    textless: bool,
 }
 
 impl RowReader for ColumnReader<'_> {
@@ -288,6 +299,9 @@ impl RowReader for ColumnReader<'_> {
 
     #[inline]
     fn text(&mut self) -> Result<TextAt, CodecError> {
+        if self.textless {
+            return Ok(self.last_text);
+        }
         let step = self.zigzag(Column::Texts)?;
         let at = i64::from(self.last_text).checked_add(step);
         let at = at.and_then(|at| TextAt::try_from(at).ok());

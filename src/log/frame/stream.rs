@@ -129,7 +129,10 @@ impl<V: AsRef<[u8]>> Stream<V> {
                     let length = reader.count(1)?;
                     list = reader.take(length)?.to_vec();
                 }
-                let places = Box::new(ColumnPlaces::read(&mut reader, bytes.len())?);
+                let mut places = Box::new(ColumnPlaces::read(&mut reader, bytes.len())?);
+                if !scope.texts && scope.check == Check::Form {
+                    places.without_texts();
+                }
                 (tables, PayloadLayout::Columns(places))
             }
             layout => return Err(FrameError::Layout(layout)),
