@@ -19,7 +19,10 @@ use crate::query::time::When;
 use crate::store::{Options, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Duration;
 
 #[cfg(feature = "client")]
@@ -40,7 +43,7 @@ pub trait Question: Serialize {
     /// The route under `/v1`.
     const ROUTE: &'static str;
     /// The answer, or one item of a list.
-    type Answer: DeserializeOwned;
+    type Answer: DeserializeOwned + Send;
 
     /// Whether its parameters mean something, if it is `now`.
     ///
@@ -179,6 +182,37 @@ fn all<T>(answers: impl IntoIterator<Item = T>, each: &mut dyn FnMut(T) -> bool)
     let _ = answers.into_iter().all(each);
 }
 
+/// Answers that one thread hands over to the other at a time.
+const ANSWERS_AT_A_TIME: usize = 256;
+/// How often it does so before the other takes any.
+const ANSWERS_AHEAD: usize = 4;
+
+/// Passes on what `ask` finds in a thread of its own: so the next answers are found while `each` writes these.
+fn beside<T: Send>(
+    ask: impl FnOnce(&mut dyn FnMut(T) -> bool) -> Result<(), StoreError> + Send,
+    mut each: impl FnMut(T) -> bool,
+) -> Result<(), StoreError> {
+    thread::scope(|scope| {
+        let (send, answers) = sync_channel(ANSWERS_AHEAD);
+        let asking = scope.spawn(move || {
+            let mut found = Vec::new();
+            let asked = ask(&mut |answer| {
+                found.push(answer);
+                found.len() < ANSWERS_AT_A_TIME || send.send(std::mem::take(&mut found)).is_ok()
+            });
+            // If nobody wants them any more, nobody wants to know.
+            let _ = send.send(found);
+            asked
+        });
+        for found in answers {
+            if !found.into_iter().all(&mut each) {
+                break;
+            }
+        }
+        asking.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
 /// A source of answers.
 pub enum QueryBackend<'a> {
     /// A data directory that no other process has open.
@@ -222,13 +256,13 @@ impl<'a> QueryBackend<'a> {
     ///
     /// # Errors
     /// When there is no answer; the error of `each`.
-    pub fn each<Q: Question>(
+    pub fn each<Q: Question + Sync>(
         &self,
         question: &Q,
         mut each: impl FnMut(&Q::Answer) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut done = Ok(());
-        let mut take = |answer: Q::Answer| {
+        let take = |answer: Q::Answer| {
             done = each(&answer);
             done.is_ok()
         };
@@ -236,7 +270,7 @@ impl<'a> QueryBackend<'a> {
         question.check(now).map_err(|error| misread(&error))?;
         match self {
             QueryBackend::Store(data, store) => {
-                let asked = question.ask(store, now, &mut take);
+                let asked = beside(|each| question.ask(store, now, each), take);
                 asked.map_err(|error| failure(data, error))?;
             }
             #[cfg(feature = "client")]
@@ -323,7 +357,7 @@ pub fn find<S>(
         if let Some(owner) = ServerClient::owner_of(data) {
             return Ok(Found::Owner(Box::new(owner)));
         }
-        std::thread::sleep(LOOK);
+        thread::sleep(LOOK);
     }
     #[cfg(not(feature = "client"))]
     const LAST: Duration = QUERY_PATIENCE;

@@ -22,12 +22,13 @@ pub(super) struct StreamOrder {
     /// The places whose records are being read, in order.
     ahead: Vec<PlaceAhead>,
     /// For each stream the first of them.
-    first: Vec<u32>,
+    first: [u32; STREAMS_MAX],
 }
 
 /// A place whose record is being read.
 struct PlaceAhead {
     at: usize,
+    of: u8,
     /// The number of the next entry there.
     seq: u64,
     is_bare: bool,
@@ -103,7 +104,7 @@ impl StreamOrder {
             at: 0,
             first_seq: header.first_seq,
             ahead: Vec::new(),
-            first: Vec::new(),
+            first: [NO_PLACE; STREAMS_MAX],
         };
         let read = streams
             .iter_mut()
@@ -172,21 +173,20 @@ impl StreamOrder {
         piece: &mut RecordPiece,
     ) -> Result<bool, FrameError> {
         self.look_ahead();
-        for number in 0..self.first.len() {
-            let of = number as u8;
-            let mut at = self.first.get(number).copied().unwrap_or(NO_PLACE);
+        for (first, of) in self.first.into_iter().zip(0..) {
+            let mut at = first;
             if at == NO_PLACE {
                 continue;
             }
-            let stream = streams.get_mut(number).and_then(Option::as_mut);
-            let stream = stream.ok_or_else(wrong)?;
-            let read = stream.read(names, counts, piece, |read| {
+            let stream = streams.get_mut(usize::from(of));
+            let stream = stream.and_then(Option::as_mut).ok_or_else(wrong)?;
+            let more = stream.read(names, counts, piece, |read| {
                 if let Some(read) = read {
                     at = self.is_read(at, of, &read)?;
                 }
                 Ok(self.ahead.get(at as usize).map(|next| next.seq))
             })?;
-            if !read {
+            if !more {
                 return Err(wrong());
             }
             piece.are_of(of);
@@ -200,36 +200,26 @@ impl StreamOrder {
     /// Finds the next places of the streams that are read.
     fn look_ahead(&mut self) {
         self.ahead.clear();
-        let mut last = [NO_PLACE; STREAMS_MAX];
-        self.first.fill(NO_PLACE);
         while self.ahead.len() < PIECE_ENTRIES
             && let Some((at, of)) = self.next_place()
         {
             while self.bare.get(self.passed).is_some_and(|&bare| bare < at) {
                 self.passed += 1;
             }
-            let number = self.ahead.len() as u32;
             self.ahead.push(PlaceAhead {
                 at,
+                of,
                 seq: self.first_seq.wrapping_add((at - self.passed) as u64),
                 is_bare: self.bare.get(self.passed) == Some(&at),
                 next: NO_PLACE,
                 number: None,
             });
             self.at = at + 1;
-            // The numbers of streams are below the lengths of both lists, or there is no such stream.
-            let before = last.get_mut(usize::from(of));
-            let before = before.map_or(NO_PLACE, |last| std::mem::replace(last, number));
-            match self.ahead.get_mut(before as usize) {
-                Some(before) => before.next = number,
-                None => {
-                    if self.first.len() <= usize::from(of) {
-                        self.first.resize(usize::from(of) + 1, NO_PLACE);
-                    }
-                    if let Some(first) = self.first.get_mut(usize::from(of)) {
-                        *first = number;
-                    }
-                }
+        }
+        self.first = [NO_PLACE; STREAMS_MAX];
+        for (number, place) in self.ahead.iter_mut().enumerate().rev() {
+            if let Some(first) = self.first.get_mut(usize::from(place.of)) {
+                place.next = std::mem::replace(first, number as u32);
             }
         }
     }
@@ -260,6 +250,9 @@ impl StreamOrder {
     /// The next place with a record that is read, and its stream.
     fn next_place(&self) -> Option<(usize, u8)> {
         let rest = self.streams.get(self.at..)?;
+        if let Some(&of) = rest.first().filter(|&&of| of != NOT_READ) {
+            return Some((self.at, of));
+        }
         // Most places may be of streams that are not read: eight are passed at a time.
         let (eights, _) = rest.as_chunks::<8>();
         let passed = eights.iter().position(|eight| *eight != [NOT_READ; 8]);

@@ -55,7 +55,8 @@ enum PayloadLayout {
 pub struct ReadScope<'a> {
     /// How much of it is checked.
     pub check: Check,
-    /// The only channel whose records are wanted: other channels' changes, snapshots, tokens and pages may be left out.
+    /// The only channel whose records are wanted: other channels' changes, snapshots, tokens and pages may be left out, and so
+    /// may what concerns no presence.
     pub channel: Option<&'a str>,
     /// Whether the texts of entries are wanted: metadata, ids and reasons.
     pub texts: bool,
@@ -316,7 +317,8 @@ impl RecordDecoder {
         }
         // The texts of these are always wanted.
         let tables = &mut tables.with_texts(true);
-        Ok(Some(match tag {
+        let of_all = self.scope.is_none();
+        Ok(match tag {
             tag::PAGE => {
                 let rules = self.rules()?;
                 let body: PageBody = reader.body()?;
@@ -324,26 +326,32 @@ impl RecordDecoder {
                     return Ok(None);
                 }
                 let page = body.page(tables)?;
-                Record::Page { rules, page }
+                Some(Record::Page { rules, page })
             }
             tag::CLOSED => {
                 let body: ClosedBody = reader.body()?;
-                Record::Closed(body.closed(tables)?)
+                Some(Record::Closed(body.closed(tables)?))
             }
             tag::REJECT => {
                 let body: RejectBody = reader.body()?;
-                Record::Reject(body.reject(tables)?)
+                let reject = of_all.then(|| body.reject(tables)).transpose()?;
+                reject.map(Record::Reject)
             }
-            tag::SETTLED => Record::Settled(reader.varint(Column::Bodies)?),
+            tag::SETTLED => {
+                let reject = reader.varint(Column::Bodies)?;
+                of_all.then_some(Record::Settled(reject))
+            }
             tag::FORGOTTEN => {
                 let body: ForgottenBody = reader.body()?;
-                Record::Forgotten(body.forgotten(tables)?)
+                let forgotten = of_all.then(|| body.forgotten(tables)).transpose()?;
+                forgotten.map(Record::Forgotten)
             }
             _ => {
                 let body: ProgressBody = reader.body()?;
-                Record::Progress(body.progress(tables)?)
+                let progress = of_all.then(|| body.progress(tables)).transpose()?;
+                progress.map(Record::Progress)
             }
-        }))
+        })
     }
 
     fn rules(&self) -> Result<Rules, FrameError> {

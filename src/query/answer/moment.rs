@@ -1,7 +1,7 @@
 //! How a moment is written in all answers.
 
 use crate::domain::time::Millis;
-use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
@@ -11,7 +11,7 @@ pub struct Time(pub Millis);
 impl std::fmt::Display for Time {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match DateTime::<Utc>::from_timestamp_millis(self.0) {
-            Some(time) => match digits(&time) {
+            Some(time) => match digits(time.naive_utc()) {
                 Some(digits) => f.write_str(std::str::from_utf8(&digits).unwrap_or_default()),
                 None => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
             },
@@ -22,9 +22,9 @@ impl std::fmt::Display for Time {
 
 /// A time as it is written, if its year has four digits. Lists have several times a line, and to write them would take as long
 /// as to read the log.
-fn digits(time: &DateTime<Utc>) -> Option<[u8; 24]> {
+fn digits(time: NaiveDateTime) -> Option<[u8; 24]> {
     let year = u32::try_from(time.year()).ok().filter(|&it| it < 10_000)?;
-    let millis = time.timestamp_subsec_millis();
+    let millis = time.and_utc().timestamp_subsec_millis();
     let mut text = *b"0000-00-00T00:00:00.000Z";
     for (end, mut number) in [
         (4, year),
@@ -48,10 +48,15 @@ fn digits(time: &DateTime<Utc>) -> Option<[u8; 24]> {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match serializer.is_human_readable() {
-            true => serializer.collect_str(self),
+        if !serializer.is_human_readable() {
             // For columns of times.
-            false => serializer.serialize_i64(self.0),
+            return serializer.serialize_i64(self.0);
+        }
+        let time = DateTime::<Utc>::from_timestamp_millis(self.0);
+        let digits = time.and_then(|time| digits(time.naive_utc()));
+        match digits.as_ref().map(|digits| std::str::from_utf8(digits)) {
+            Some(Ok(text)) => serializer.serialize_str(text),
+            _ => serializer.collect_str(self),
         }
     }
 }
