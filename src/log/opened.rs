@@ -111,6 +111,7 @@ impl LogRecords {
     }
 
     /// The record to which [`next`](Self::next) led.
+    #[inline]
     #[must_use]
     pub fn current(&self) -> Option<DecodedRecord<'_>> {
         match self {

@@ -184,6 +184,7 @@ impl RecordPiece {
         self.order.iter().filter_map(|&number| self.get(number))
     }
 
+    #[inline]
     fn get(&self, number: u32) -> Option<DecodedRecord<'_>> {
         Some(match self.records.get(number as usize)? {
             PieceRecord::Commit(rules, entries) => {

@@ -284,15 +284,26 @@ impl<'a> ScopedFrame<'a> {
         &mut self,
         cursor: &mut StateCursor,
     ) -> Result<Option<ScopedRecord<'_>>, StoreError> {
+        Ok(if self.step(cursor)? {
+            self.current()
+        } else {
+            None
+        })
+    }
+
+    /// Moves to the next record of the scope. Returns `false` after the last one.
+    fn step(&mut self, cursor: &mut StateCursor) -> Result<bool, StoreError> {
         if self.ended || !self.advance(cursor)? {
             self.ended = true;
-            return Ok(None);
+            return Ok(false);
         }
         // Nothing follows a commit in which the scope ends.
-        if let Some(ScopedRecord::Commit(commit)) = self.current() {
+        if !self.end.is_open()
+            && let Some(ScopedRecord::Commit(commit)) = self.current()
+        {
             self.ended = !commit.is_whole();
         }
-        Ok(self.current())
+        Ok(true)
     }
 
     /// The next commit of the scope, for readers that look at entries alone. Records before it are applied; the commit
@@ -305,10 +316,13 @@ impl<'a> ScopedFrame<'a> {
         cursor: &mut StateCursor,
     ) -> Result<Option<ScopedCommit<'_>>, StoreError> {
         loop {
-            match self.next(cursor)? {
-                None => return Ok(None),
+            if !self.step(cursor)? {
+                return Ok(None);
+            }
+            match self.current() {
                 Some(ScopedRecord::Commit(_)) => break,
                 Some(record) => cursor.apply(&record),
+                None => return Ok(None),
             }
         }
         Ok(match self.current() {
@@ -318,6 +332,7 @@ impl<'a> ScopedFrame<'a> {
     }
 
     /// The record to which [`next`](Self::next) led.
+    #[inline]
     fn current(&self) -> Option<ScopedRecord<'_>> {
         let record = self.records.as_ref().and_then(LogRecords::current)?;
         Some(ScopedRecord::of(record, &self.end))

@@ -51,6 +51,7 @@ impl ScopedCommit<'_> {
 
 impl<'a> ScopedRecord<'a> {
     /// A record, with its entries up to the end of the scope.
+    #[inline]
     pub(super) fn of(record: DecodedRecord<'a>, end: &ScopeEnd) -> Self {
         let other = match record {
             DecodedRecord::Commit(rules, entries) => {

@@ -51,6 +51,11 @@ impl ScopeEnd {
         }
     }
 
+    /// Whether it is the end of the log.
+    pub fn is_open(&self) -> bool {
+        self.last.is_none() && self.known_at.is_none()
+    }
+
     /// Whether an entry with this number, recorded at this time, comes after the end.
     pub fn is_before(&self, seq: u64, recorded_at: Millis) -> bool {
         self.last.is_some_and(|last| seq > last)
@@ -63,8 +68,9 @@ impl ScopeEnd {
     }
 
     /// The entries that come before the end.
+    #[inline]
     pub fn cut<'a>(&self, entries: &'a [Entry]) -> &'a [Entry] {
-        if self.last.is_none() && self.known_at.is_none() {
+        if self.is_open() {
             return entries;
         }
         let late = |entry: &Entry| self.is_before(entry.seq, entry.recorded_at);
@@ -73,6 +79,7 @@ impl ScopeEnd {
     }
 
     /// Whether a record after the entry `head` is left out. One without entries of its own belongs to the next entry.
+    #[inline]
     pub fn leaves_out(&self, record: DecodedRecord<'_>, head: u64) -> bool {
         let recorded_at = match record {
             DecodedRecord::Other(Record::Page { page, .. }) => page.recorded_at,

@@ -124,7 +124,7 @@ pub(super) struct ChangeRow {
 }
 
 /// Reads what [`write`] wrote.
-#[inline]
+#[inline(always)] // so that what is read is not moved
 pub(super) fn read_row(
     reader: &mut impl RowReader,
     kind: ChangeKind,
