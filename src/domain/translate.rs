@@ -82,24 +82,18 @@ impl Translation {
 
     #[inline]
     fn name(&mut self, name: &mut NameId, to: &mut Names) {
-        let at = name.0 as usize;
-        if at >= self.names.len() {
+        if name.0 as usize >= self.names.len() {
             self.learn(to);
         }
-        let known = self.names.get(at);
-        assert!(known.is_some(), "no name has the number {at}");
-        *name = known.copied().unwrap_or(*name);
+        *name = new(&self.names, name.0, *name);
     }
 
     #[inline]
     fn member(&mut self, member: &mut MemberId, to: &mut Names) {
-        let at = member.0 as usize;
-        if at >= self.members.len() {
+        if member.0 as usize >= self.members.len() {
             self.learn(to);
         }
-        let known = self.members.get(at);
-        assert!(known.is_some(), "no member has the number {at}");
-        *member = known.copied().unwrap_or(*member);
+        *member = new(&self.members, member.0, *member);
     }
 
     /// Looks up all that was added since the last time.
@@ -111,22 +105,33 @@ impl Translation {
             members,
         } = self;
         // The members first: by then their names are there.
-        let known = members.len()..from.members();
-        let texts = names.len()..from.len();
-        let texts: Vec<&str> = texts.map(|name| from.text(NameId(name as u32))).collect();
+        let more_members = members.len()..from.members();
+        let more_names = names.len()..from.len();
+        let texts = more_names.map(|name| from.text(NameId(name as u32)));
+        let texts: Vec<&str> = texts.collect();
         to.intern_all(&texts, |name| names.push(name));
-        let new = |name: NameId| names.get(name.0 as usize).copied().unwrap_or(name);
-        let keys = known.map(|member| from.key(MemberId(member as u32)));
-        let keys: Vec<MemberKey> = keys
-            .map(|key| MemberKey {
-                channel: new(key.channel),
-                topic: new(key.topic),
-                user: new(key.user),
-                conn: new(key.conn),
-            })
-            .collect();
+        let keys = more_members.map(|member| {
+            let old = from.key(MemberId(member as u32));
+            let [channel, topic, user, conn] =
+                [old.channel, old.topic, old.user, old.conn].map(|it| new(names, it.0, it));
+            MemberKey {
+                channel,
+                topic,
+                user,
+                conn,
+            }
+        });
+        let keys: Vec<MemberKey> = keys.collect();
         to.all_members(&keys, |member| members.push(member));
     }
+}
+
+/// The new number of `old`, which is the number `at` in the old dictionary.
+#[inline]
+fn new<N: Copy>(numbers: &[N], at: u32, old: N) -> N {
+    let new = numbers.get(at as usize);
+    assert!(new.is_some(), "the dictionary has no number {at}");
+    new.copied().unwrap_or(old)
 }
 
 #[cfg(test)]

@@ -227,7 +227,7 @@ impl ColumnPlaces {
         self.textless = true;
     }
 
-    /// Reads from here on. What was read counts when [`move_to`](Self::move_to) is told.
+    /// Reads from here on. What was read counts once [`move_to`](Self::move_to) is called.
     pub(in crate::log) fn reader<'a>(
         &self,
         payload: &'a [u8],

@@ -174,7 +174,7 @@ impl<V: AsRef<[u8]>> Stream<V> {
         self.is_placed.then(|| std::mem::take(&mut self.list))
     }
 
-    /// Decodes records into a piece. `next` is told which record was read, and gives the seq of the next one; `None` if no more
+    /// Decodes records into a piece. `next` gets the record that was read, and gives the seq of the next one; `None` if no more
     /// are wanted. Returns `false` if there are no more. Interns their names and members in `names`.
     pub fn read(
         &mut self,

@@ -11,9 +11,8 @@ use crate::store::error::StoreError;
 use crate::store::read::{ScanScope, ScanStart, ScopedFrame, ScopedFrames, StateCursor};
 use std::collections::HashMap;
 
-/// States take at most one byte for so many bytes of entries, before compression. A channel's state is stored again when its
-/// entries since the last time have paid for it: so it is never many entries back, however many members are present.
-const STATES_PART: u64 = 4;
+// States take at most as many bytes as entries, before compression: a channel's state is stored again once its entries since
+// the last time have taken as many. So it is never many entries back, however many members are present.
 
 /// A trunk of so many bytes need not be paid for: what belongs to no channel is often as short.
 const TRUNK_FREE: u64 = 16 << 10;
@@ -69,7 +68,7 @@ impl SealedState {
         let trunk = wire::trunk_to_bytes(state, names)?;
         self.unpaid += block.bytes() as u64;
         let costs = trunk.len() as u64;
-        if costs > TRUNK_FREE && costs * STATES_PART > self.unpaid {
+        if costs > TRUNK_FREE && costs > self.unpaid {
             return Ok(None);
         }
         self.unpaid = 0;
@@ -86,7 +85,7 @@ impl SealedState {
             let costs = STATE_BYTES + MEMBER_BYTES * channel.roster().len() as u64;
             let since = self.since.get(&hash).copied();
             let since = since.unwrap_or(limits::BLOCK_ENTRIES);
-            if costs * STATES_PART <= since.saturating_mul(per_entry) {
+            if costs <= since.saturating_mul(per_entry) {
                 *part = wire::channel_to_bytes(state, name, names)?;
             } else {
                 states.channels.remove(&hash);
