@@ -17,7 +17,7 @@
 //! | `resolve`, `names` | gives names their numbers; the dictionary |
 //! | `name_text`, `number_table`, `append_vec` | of what the dictionary is made |
 //! | `decide`, `context` | what follows from an event; what its rules share |
-//! | `look_ahead` | what the next decisions will read from memory |
+//! | `look_ahead` | reads from memory, many at a time, what is needed soon |
 //! | `change`, `link`, `connection` | the rules of live changes, of links, of ingest connections |
 //! | `reconcile`, `snapshot`, `claims` | what a snapshot infers; its list; the list again, from its entry |
 //! | `resync`, `own_list`, `listing` | differences instead of a snapshot; the list that one observer knows |

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A frame counts only if all its parts exist. `header` reads what a query needs to know about a frame, without its
-//! payload. [`FrameRecords`] reads its records; `ahead` has a second thread read them. [`Check::Chain`] also computes the chain
-//! again.
+//! payload. [`FrameRecords`] reads its records, a `piece` at a time; `ahead` has a second thread read them. [`Check::Chain`] also
+//! computes the chain again.
 //!
 //! **Invariant:** a value that was altered or cut at any place gives an error here, never other records than were
 //! written.
