@@ -4,7 +4,12 @@ use crate::frames::encoder;
 use crate::records::{dictionary, number, record};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use rollbook::domain::decide::decide;
+use rollbook::domain::entry::{Commit, Payload, Rules};
+use rollbook::domain::event::Event;
 use rollbook::domain::names::Names;
+use rollbook::domain::resolve::resolve;
+use rollbook::domain::state::State;
 use rollbook::log::Record;
 use rollbook::log::block::{BlockBuilder, BlockError, Blocks};
 use rollbook::log::engine::memory::MemoryJournal;
@@ -63,13 +68,7 @@ fn read(log: &Log, from: u64, names: &mut Names) -> Vec<Record> {
         let opened = bytes.open(log.blocks(), position, scope);
         let mut frame = opened.unwrap();
         while let Some(record) = frame.next(names).unwrap() {
-            records.push(match record {
-                DecodedRecord::Commit(rules, entries) => Record::Commit {
-                    rules: *rules,
-                    entries: entries.to_vec(),
-                },
-                DecodedRecord::Other(other) => other.clone(),
-            });
+            records.push(record.to_record());
         }
     }
     records
@@ -99,6 +98,70 @@ proptest! {
                 passed += records.len();
             }
         }
+    }
+}
+
+/// Joins and leaves in so many channels, by turns; each is a commit.
+fn joins_and_leaves(channels: usize, each: usize, names: &mut Names) -> Vec<Record> {
+    let (mut state, rules) = (State::new(), Rules::default());
+    let mut records = Vec::with_capacity(channels * each);
+    for at in 0..channels * each {
+        let (channel, turn) = (format!("room-{}", at % channels), at / channels);
+        let user = format!("user-{}", turn / 2 % 3);
+        let event = match turn % 2 {
+            0 => Event::join(channel, "chat", user),
+            _ => Event::leave(channel, "chat", user),
+        };
+        let now = 1_000 + at as i64;
+        let event = event.at(now);
+        let resolved = resolve(&event, names);
+        let Ok(Commit::Entries(entries)) = decide(&state, names, &resolved, &rules, now) else {
+            panic!("{event:?} makes no entry");
+        };
+        entries.iter().for_each(|entry| state.apply(entry, names));
+        records.push(Record::Commit { rules, entries });
+    }
+    records
+}
+
+#[test]
+fn a_block_may_have_few_streams_or_many() {
+    for (channels, version) in [(3, 3), (140, 4)] {
+        let mut names = Names::new();
+        let whole = joins_and_leaves(channels, 260, &mut names);
+        let mut written: Vec<Vec<Record>> = whole.chunks(4_000).map(<[Record]>::to_vec).collect();
+        let frames = frames(&mut written, &names);
+        let mut builder = BlockBuilder::default();
+        let mut position = 1;
+        for frame in &frames {
+            builder.add(position, &frame.values).unwrap();
+            position += frame.values.len() as u64;
+        }
+        let (_, bytes) = builder.finish(None).unwrap().unwrap();
+        assert_eq!(bytes[4], version);
+        let log = log_of(&frames, frames.len() - 1);
+        assert_eq!(read(&log, 1, &mut names), whole);
+        // Who wants one channel gets its entries, and may get links.
+        let frame = log.frames(1, 2).next_frame().unwrap().unwrap();
+        let scope = ReadScope {
+            channel: Some("room-1"),
+            ..ReadScope::all(Check::Form)
+        };
+        let mut frame = frame.into_parts().1.open(log.blocks(), 1, scope).unwrap();
+        let room = names.find("room-1").unwrap();
+        let mut found = 0;
+        while let Some(record) = frame.next(&mut names).unwrap() {
+            let DecodedRecord::Commit(_, [entry]) = record else {
+                panic!("{record:?}");
+            };
+            let Payload::Change(change) = &entry.payload else {
+                panic!("{entry:?}");
+            };
+            let key = names.key(change.member);
+            assert_eq!(key.channel, room);
+            found += 1;
+        }
+        assert!((1..=260).contains(&found), "{found}");
     }
 }
 

@@ -13,12 +13,16 @@ use crate::log::frame::{FrameError, FrameHeader, STREAMS_MAX};
 
 /// The first bytes of every block.
 const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFD];
-/// The format of blocks that this Rollbook writes.
-const VERSION: u8 = 3;
+/// The format of blocks with many streams, the newest.
+const MANY_STREAMS: u8 = 4;
+/// The format of blocks with at most [`FEW_STREAMS`] streams.
+const CHANNELS: u8 = 3;
 /// The format whose headers say nothing of the block's channels.
 const STREAMS_ONLY: u8 = 2;
 /// The first format: one payload instead of sections.
 const SINGLE_PAYLOAD: u8 = 1;
+/// More streams than these are many: once a byte of an order had a stream's number and a flag.
+const FEW_STREAMS: usize = 128;
 /// So much of an object is read at once for its header, which is rarely longer.
 pub(super) const FRONT_BYTES: usize = 16 << 10;
 /// zstd's level: higher ones cost several times as much and save little (`benches/README.md`).
@@ -232,7 +236,11 @@ impl Block {
             (Some(channels), _) => {
                 pack(&body, &mut packed)?;
                 pack(&channels.body(), &mut packed)?;
-                VERSION
+                if body.streams.len() > FEW_STREAMS {
+                    MANY_STREAMS
+                } else {
+                    CHANNELS
+                }
             }
             (None, Some(_)) => {
                 pack(&body, &mut packed)?;
@@ -256,18 +264,24 @@ impl Block {
 
     /// Reads the header at the front of an object; `Err` with the bytes that are needed if there are too few.
     pub(super) fn decode(bytes: &[u8]) -> Result<Result<Block, usize>, BlockError> {
-        let ObjectFront { version, body, end } =
-            match read_front(bytes, MAGIC, &[SINGLE_PAYLOAD, STREAMS_ONLY, VERSION])? {
-                Ok(front) => front,
-                Err(needed) => return Ok(Err(needed)),
-            };
+        let ObjectFront { version, body, end } = match read_front(
+            bytes,
+            MAGIC,
+            &[SINGLE_PAYLOAD, STREAMS_ONLY, CHANNELS, MANY_STREAMS],
+        )? {
+            Ok(front) => front,
+            Err(needed) => return Ok(Err(needed)),
+        };
         let (block, used) = match version {
             SINGLE_PAYLOAD => single_stream(body)?,
             _ => unpack(body)?,
         };
+        if (version == MANY_STREAMS) != (block.streams.len() > FEW_STREAMS) {
+            return Err(FrameError::Disagree("the block's streams").into());
+        }
         let rest = body.get(used..).unwrap_or_default();
         let (channels, used) = match version {
-            VERSION => {
+            CHANNELS | MANY_STREAMS => {
                 let (channels, used) = unpack(rest)?;
                 (Some(BlockChannels::of_body(channels)?), used)
             }

@@ -28,7 +28,7 @@ use std::ops::Bound;
 
 /// A stream gets no further channel when it would have more entries than this: so a question about one channel decodes
 /// few entries of others. Smaller streams compress worse.
-const STREAM_ENTRIES: u64 = 1_024;
+const STREAM_ENTRIES: u64 = 512;
 
 /// Counts the entries of each channel.
 #[derive(Debug, Default)]

@@ -46,8 +46,8 @@ const NOT_READ: u8 = u8::MAX;
 /// The bit in a byte of an order that tells a record without entries from an entry.
 const NO_ENTRY: u8 = 1 << 7;
 
-/// So many streams have a number in a byte of an order.
-pub(in crate::log) const STREAMS_MAX: usize = NO_ENTRY as usize;
+/// Streams that a block has at most: a byte has their numbers, and some others besides.
+pub(in crate::log) const STREAMS_MAX: usize = 250;
 
 /// A list of places, each a varint less the one before. None comes twice.
 struct RecordPlaces<'a> {
