@@ -7,9 +7,12 @@ use super::stream::{ReadRecord, RecordCounts, Stream};
 use crate::domain::names::Names;
 use crate::limits::PIECE_ENTRIES;
 use crate::log::codec::bytes::Reader;
+use memchr::{memchr, memchr2};
 
 /// The order of the records of a block. Each entry has a place, and so has each record without entries.
 pub(super) struct StreamOrder {
+    /// The numbers of the streams that are read.
+    read: Vec<u8>,
     /// For each place its stream; [`NOT_READ`] where the record is of a stream that is not read, or begins earlier.
     streams: Vec<u8>,
     /// The places of records without entries.
@@ -97,7 +100,10 @@ impl StreamOrder {
         if streams.len() == 1 {
             return Ok((frames, None));
         }
+        let numbered = streams.iter().zip(0..);
+        let read = numbered.filter_map(|(of, number)| of.as_ref().map(|_| number));
         let mut order = StreamOrder {
+            read: read.collect(),
             streams: Vec::new(),
             bare: Vec::new(),
             passed: 0,
@@ -250,15 +256,13 @@ impl StreamOrder {
     /// The next place with a record that is read, and its stream.
     fn next_place(&self) -> Option<(usize, u8)> {
         let rest = self.streams.get(self.at..)?;
-        if let Some(&of) = rest.first().filter(|&&of| of != NOT_READ) {
-            return Some((self.at, of));
-        }
-        // Most places may be of streams that are not read: eight are passed at a time.
-        let (eights, _) = rest.as_chunks::<8>();
-        let passed = eights.iter().position(|eight| *eight != [NOT_READ; 8]);
-        let from = passed.unwrap_or(eights.len()) * 8;
-        let near = rest.get(from..)?.iter().position(|&of| of != NOT_READ)?;
-        let at = self.at + from + near;
+        let near = match *self.read {
+            // Most places are of streams that are not read.
+            [only] => memchr(only, rest),
+            [first, second] => memchr2(first, second, rest),
+            _ => rest.iter().position(|&of| of != NOT_READ),
+        };
+        let at = self.at + near?;
         Some((at, *self.streams.get(at)?))
     }
 }
