@@ -200,6 +200,9 @@ pub(super) fn time(field: &'static str, ms: Option<Millis>) -> Result<(), Invali
 fn meta(text: &str) -> Result<(), InvalidEvent> {
     let field = "meta";
     length(field, text, META_BYTES_MAX)?;
+    if is_plain(text) {
+        return Ok(());
+    }
     if serde_json::from_str::<&RawValue>(text).is_err() {
         return Err(InvalidEvent::NotJson { field });
     }
@@ -208,6 +211,65 @@ fn meta(text: &str) -> Result<(), InvalidEvent> {
         Some(()) if canonical == text => Ok(()),
         _ => Err(InvalidEvent::NotCanonical { field }),
     }
+}
+
+/// Whether JSON is obviously in its canonical form, as most metadata is: no white space, no escapes, numbers of digits
+/// alone, and keys in order.
+fn is_plain(text: &str) -> bool {
+    let behind = behind_plain(text.as_bytes(), JSON_DEPTH_MAX);
+    behind.is_some_and(<[u8]>::is_empty)
+}
+
+/// What follows a plain value; `None` if it may not be plain.
+fn behind_plain(text: &[u8], deeper: usize) -> Option<&[u8]> {
+    let deeper = deeper.checked_sub(1)?;
+    match text {
+        [b'{', b'}', rest @ ..] | [b'[', b']', rest @ ..] => Some(rest),
+        [b'{', inner @ ..] => {
+            let (mut rest, mut last) = (inner, None);
+            loop {
+                let (key, behind) = plain_string(rest)?;
+                if last.replace(key).is_some_and(|last| last >= key) {
+                    return None;
+                }
+                rest = behind_plain(behind.strip_prefix(b":")?, deeper)?;
+                match rest {
+                    [b',', more @ ..] => rest = more,
+                    _ => return rest.strip_prefix(b"}"),
+                }
+            }
+        }
+        [b'[', inner @ ..] => {
+            let mut rest = inner;
+            loop {
+                rest = behind_plain(rest, deeper)?;
+                match rest {
+                    [b',', more @ ..] => rest = more,
+                    _ => return rest.strip_prefix(b"]"),
+                }
+            }
+        }
+        [b'"', ..] => Some(plain_string(text)?.1),
+        // What makes a number longer than these digits is nothing that may follow a value.
+        [b'0', rest @ ..] => Some(rest),
+        [b'1'..=b'9', ..] => {
+            let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let rest = text.get(digits..)?;
+            (digits <= decimal::PLAIN_DIGITS_MAX).then_some(rest)
+        }
+        _ => {
+            let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+            words.iter().find_map(|word| text.strip_prefix(*word))
+        }
+    }
+}
+
+/// The bytes of a string without escapes, and what follows it.
+fn plain_string(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inner = text.strip_prefix(b"\"")?;
+    let plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | ..b' ');
+    let (string, rest) = inner.split_at_checked(inner.iter().take_while(|it| plain(it)).count())?;
+    Some((string, rest.strip_prefix(b"\"")?))
 }
 
 /// Writes JSON in its canonical form; `None` if it has none.
@@ -280,5 +342,81 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         }
 
         deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_plain_is_canonical() {
+        let values = [
+            "0",
+            "7",
+            "10",
+            "-1",
+            "-0",
+            "00",
+            "01",
+            "1.5",
+            "1e5",
+            "0e1",
+            "null",
+            "nul",
+            "true",
+            "\"\"",
+            "\"a\"",
+            "\"é\"",
+            "\"\\n\"",
+            "\"\\u0041\"",
+            "\"\u{1}\"",
+            "\"a",
+            "[]",
+            "{}",
+            "[1]",
+            "[1,2]",
+            "[1,]",
+            "[,1]",
+            "[1 ]",
+            "{\"a\":1}",
+            "{\"a\":1,\"b\":2}",
+            "{\"b\":1,\"a\":2}",
+            "{\"a\":1,\"a\":1}",
+            "{\"a\" :1}",
+            "{\"a\":1,}",
+            "{\"a\"}",
+            "123456789012345678901",
+            "1234567890123456789012",
+            "{a:1}",
+            "",
+            " 1",
+            "1 ",
+            "1 2",
+            "[[]]",
+            "[",
+        ];
+        let nested = values.iter().flat_map(|a| {
+            values
+                .iter()
+                .map(move |b| format!("{{\"a\":{a},\"b\":[{b}]}}"))
+        });
+        let deep = [127, 128].map(|depth| "[".repeat(depth) + &"]".repeat(depth));
+        let mut plain = 0;
+        for text in values
+            .iter()
+            .map(|&text| text.to_owned())
+            .chain(nested)
+            .chain(deep)
+        {
+            let mut canonical = String::new();
+            let is_json = serde_json::from_str::<&RawValue>(&text).is_ok();
+            let closely = is_json
+                && write(&text, &mut canonical, JSON_DEPTH_MAX).is_some()
+                && canonical == text;
+            assert!(closely || !is_plain(&text), "{text}");
+            plain += usize::from(is_plain(&text));
+        }
+        assert!(plain > 100, "{plain}");
     }
 }

@@ -209,6 +209,12 @@ pub(in crate::store) struct CommitQueue {
     on_way: Arc<AtomicUsize>,
 }
 
+/// A batch with this many entries is sent even if more lines are waiting.
+const ENTRIES_MAX: usize = 16_384;
+/// The same if the committer would run out of work: it writes one batch while the next is decided.
+const ENTRIES_MIN: usize = 1_000;
+/// The same for the bytes of the lines: what is sent together may become one frame, and a reader holds a frame as a whole.
+const BYTES_MAX: u64 = 1 << 20;
 /// How many decided batches may wait for the committer.
 const DECIDED_AHEAD: usize = 4;
 /// A batch with at most this many records is committed by the decider itself, if no other batch is on its way: waking
@@ -246,6 +252,14 @@ impl CommitQueue {
             }
         };
         (queue, work)
+    }
+
+    /// Whether more lines may join a batch that has so many entries, from so many bytes, before it is sent.
+    pub fn lets_grow(&self, entries: usize, bytes: u64) -> bool {
+        // One that it commits, and one to go on with.
+        let is_busy = self.on_way.load(Ordering::Acquire) >= 2;
+        let most = if is_busy { ENTRIES_MAX } else { ENTRIES_MIN };
+        entries < most && bytes < BYTES_MAX
     }
 
     /// Commits a batch, or passes it on to be committed. Returns whether the writer may go on.

@@ -58,11 +58,6 @@ pub(in crate::store) struct Decider {
 
 /// How many ids one chunk among the key values holds.
 const RETRY_CHUNK_IDS: usize = 4_096;
-/// After this many entries the decider hands over, even if more lines are waiting.
-const HAND_OVER_ENTRIES_MAX: usize = 16_384;
-/// The same for the bytes of their batches: what is handed over together may become one frame, and a reader holds a frame
-/// as a whole.
-const HAND_OVER_BYTES_MAX: u64 = 1 << 20;
 
 impl Decider {
     /// A decider that continues from the recovered state.
@@ -106,8 +101,8 @@ impl Decider {
                 if let Some((_, given)) = replies.last_mut() {
                     *given = receipt;
                 }
-                let room = self.waiting < HAND_OVER_ENTRIES_MAX && bytes < HAND_OVER_BYTES_MAX;
-                next = if room { batches.try_recv().ok() } else { None };
+                let more = committer.lets_grow(self.waiting, bytes);
+                next = if more { batches.try_recv().ok() } else { None };
             }
             let decided = self.send_decided(std::mem::take(&mut replies), false);
             // If the committer has ended, it has poisoned the store.
