@@ -17,7 +17,7 @@ use std::collections::HashMap;
 /// A trunk of so many bytes need not be paid for: what belongs to no channel is often as short.
 const TRUNK_FREE: u64 = 16 << 10;
 
-/// The bytes of a channel's state, about: without members, and for each present one.
+/// The bytes of a channel's state, at least about: without members, and for each present one.
 const STATE_BYTES: u64 = 160;
 const MEMBER_BYTES: u64 = 32;
 
@@ -82,12 +82,15 @@ impl SealedState {
             let Some(part) = states.channels.get_mut(&hash) else {
                 continue;
             };
-            let costs = STATE_BYTES + MEMBER_BYTES * channel.roster().len() as u64;
             let since = self.since.get(&hash).copied();
             let since = since.unwrap_or(limits::BLOCK_ENTRIES);
-            if costs <= since.saturating_mul(per_entry) {
+            let paid = since.saturating_mul(per_entry);
+            // So that few are made in vain.
+            if STATE_BYTES + MEMBER_BYTES * channel.roster().len() as u64 <= paid {
                 *part = wire::channel_to_bytes(state, name, names)?;
-            } else {
+            }
+            let costs = part.as_ref().map(|part| part.len() as u64);
+            if costs.is_none_or(|costs| costs > paid) {
                 states.channels.remove(&hash);
             }
         }
