@@ -34,7 +34,12 @@ impl FrameBytes {
         let all = passed > 0 || scope.check == Check::Chain;
         let channel: Option<Arc<str>> = scope.channel.filter(|_| !all).map(Arc::from);
         let bytes = block.plain_bytes(channel.as_deref().map(channel_hash));
-        let ReadScope { check, texts, .. } = scope;
+        let ReadScope {
+            check,
+            texts,
+            ahead,
+            ..
+        } = scope;
         let open = {
             let blocks = Arc::clone(blocks);
             move || {
@@ -43,11 +48,13 @@ impl FrameBytes {
                     check,
                     channel,
                     texts,
+                    ahead,
                 };
                 open_block(&blocks, &block, passed, scope)
             }
         };
-        if bytes >= AHEAD_BYTES_MIN
+        if ahead
+            && bytes >= AHEAD_BYTES_MIN
             && *HAS_CORES
             && let Ok(opening) = OpeningAhead::begin(open.clone())
         {

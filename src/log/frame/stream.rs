@@ -60,6 +60,8 @@ pub struct ReadScope<'a> {
     pub channel: Option<&'a str>,
     /// Whether the texts of entries are wanted: metadata, ids and reasons.
     pub texts: bool,
+    /// Whether a second thread may decode it. To start one takes as long as to decode a thousand entries.
+    pub ahead: bool,
 }
 
 impl ReadScope<'_> {
@@ -70,6 +72,7 @@ impl ReadScope<'_> {
             check,
             channel: None,
             texts: true,
+            ahead: true,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::cursor::{LogPosition, StateCursor};
 use super::record::{ScopedCommit, ScopedRecord};
-use super::scope::{ScanScope, ScopeEnd};
+use super::scope::{ScanScope, ScanStart, ScopeEnd};
 use crate::domain::entry::Entry;
 use crate::domain::time::Millis;
 use crate::log::block::{Block, Blocks};
@@ -24,6 +24,7 @@ pub struct ScopedFrames<'a> {
     end: ScopeEnd,
     check: Check,
     texts: bool,
+    ahead: bool,
     /// The number of the last frame that was given or skipped.
     frame: u64,
     ended: bool,
@@ -41,6 +42,8 @@ impl<'a> ScopedFrames<'a> {
             end: ScopeEnd::of(scope),
             check: Check::Form,
             texts: !scope.textless,
+            // Of most blocks a question about a moment reads a small part.
+            ahead: !matches!(scope.start, ScanStart::InEffectAt(_)),
             frame: cursor.place.frame,
             ended: false,
             index: None,
@@ -130,6 +133,7 @@ impl<'a> ScopedFrames<'a> {
                 end: self.end,
                 check: self.check,
                 texts: self.texts,
+                ahead: self.ahead,
                 only: self.only.clone(),
                 ended: false,
             };
@@ -236,6 +240,7 @@ pub struct ScopedFrame<'a> {
     end: ScopeEnd,
     check: Check,
     texts: bool,
+    ahead: bool,
     /// The only channel of the reader's state; `None`: it is that of all channels.
     only: Option<Arc<str>>,
     ended: bool,
@@ -259,6 +264,7 @@ impl<'a> ScopedFrame<'a> {
             end: ScopeEnd::of(&ScanScope::default()),
             check: Check::Chain,
             texts: true,
+            ahead: true,
             only: None,
             ended: false,
         }
@@ -363,6 +369,7 @@ impl<'a> ScopedFrame<'a> {
                     check: self.check,
                     channel: self.only.as_deref(),
                     texts: self.texts,
+                    ahead: self.ahead,
                 };
                 let opened = bytes.open(self.blocks, position, scope);
                 none.insert(opened.map_err(|error| match error {
