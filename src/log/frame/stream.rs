@@ -82,8 +82,7 @@ pub(super) struct Stream<V> {
     payload: FramePayload<V>,
     layout: PayloadLayout,
     tables: LazyTables,
-    /// All of the tables is needed, and nothing of it was looked up yet.
-    needs_all: bool,
+    tables_needed: TablesNeeded,
     /// Where the chain is checked.
     hashes: Option<Hashes>,
     records: RecordDecoder,
@@ -101,6 +100,17 @@ pub(super) struct RecordCounts {
     pub pages: u64,
     pub rejects: u64,
     pub progress: u64,
+}
+
+/// How much of a stream's tables its reader needs.
+#[derive(Clone, Copy)]
+enum TablesNeeded {
+    /// All, if it goes on.
+    Begun,
+    /// All that is not looked up yet.
+    All,
+    /// What is looked up when it is used.
+    Parts,
 }
 
 /// A record that was read.
@@ -155,7 +165,11 @@ impl<V: AsRef<[u8]>> Stream<V> {
             run: 0,
         };
         Ok(Stream {
-            needs_all: records.scope.is_none() && tables.members() >= AHEAD,
+            tables_needed: if records.scope.is_none() && tables.members() >= AHEAD {
+                TablesNeeded::Begun
+            } else {
+                TablesNeeded::Parts
+            },
             tables: LazyTables::new(&tables),
             hashes: checked.then(|| tables.hashes()).transpose()?,
             payload,
@@ -187,9 +201,15 @@ impl<V: AsRef<[u8]>> Stream<V> {
         next: impl FnMut(Option<ReadRecord>) -> Result<Option<u64>, FrameError>,
     ) -> Result<bool, FrameError> {
         let payload = self.payload.bytes();
-        if std::mem::take(&mut self.needs_all) {
-            self.tables.intern_all(payload, names)?;
-        }
+        self.tables_needed = match self.tables_needed {
+            // A reader may want a few records only.
+            TablesNeeded::Begun => TablesNeeded::All,
+            TablesNeeded::All => {
+                self.tables.intern_all(payload, names)?;
+                TablesNeeded::Parts
+            }
+            TablesNeeded::Parts => TablesNeeded::Parts,
+        };
         let mut tables = TableReader::new(&mut self.tables, payload, names);
         let tables = &mut tables.with_texts(self.records.texts);
         match &mut self.layout {

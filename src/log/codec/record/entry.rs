@@ -234,7 +234,7 @@ fn read_head(reader: &mut impl RowReader, previous: &Previous) -> Result<RowHead
 }
 
 /// Reads a row.
-#[inline]
+#[inline(always)] // as below
 pub(in crate::log) fn read_row(
     reader: &mut impl RowReader,
     seq: u64,
@@ -245,6 +245,7 @@ pub(in crate::log) fn read_row(
 }
 
 /// Reads a row; `None` if the entry is not about the channel. Links may be about any.
+#[inline(always)] // as below
 pub(in crate::log) fn read_row_of(
     scope: &ChannelScope,
     reader: &mut impl RowReader,

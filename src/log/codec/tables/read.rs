@@ -323,7 +323,8 @@ impl LazyTables {
 }
 
 impl LazyTables {
-    /// Looks up all names and members, for a reader who needs them all: many are found faster together than one by one.
+    /// Looks up all names and members that were not looked up yet, for a reader who needs them all: many are found faster
+    /// together than one by one.
     pub(in crate::log) fn intern_all(
         &mut self,
         payload: &[u8],
@@ -331,14 +332,22 @@ impl LazyTables {
     ) -> Result<(), CodecError> {
         let mut texts = Vec::with_capacity(self.names.len());
         for name in &self.names {
-            match name {
-                LazyName::Stored(place) => texts.push(place.text(payload)?),
-                LazyName::Interned(_) => return Ok(()),
+            if let LazyName::Stored(place) = name {
+                texts.push(place.text(payload)?);
             }
         }
-        let mut found = Vec::with_capacity(texts.len());
-        names.intern_all(&texts, |name| found.push(name));
-        let name = |at: NameAt| look_up(&found, "name", at).copied();
+        let unknown = |name: &&mut LazyName| matches!(name, LazyName::Stored(_));
+        let mut unknown = self.names.iter_mut().filter(unknown);
+        names.intern_all(&texts, |found| {
+            let name = unknown.next();
+            name.into_iter()
+                .for_each(|name| *name = LazyName::Interned(found));
+        });
+        let known = &self.names;
+        let name = |at: NameAt| match look_up(known, "name", at)? {
+            LazyName::Interned(name) => Ok(*name),
+            LazyName::Stored(_) => Err(CodecError::Short),
+        };
         let mut keys = Vec::with_capacity(self.members.len());
         for member in &self.members {
             if let LazyMember::Of([channel, topic, user, conn]) = *member {
@@ -350,10 +359,14 @@ impl LazyTables {
                 });
             }
         }
-        self.members.clear();
-        let members = &mut self.members;
-        names.all_members(&keys, |member| members.push(LazyMember::Interned(member)));
-        self.names = found.into_iter().map(LazyName::Interned).collect();
+        let unknown = |member: &&mut LazyMember| matches!(member, LazyMember::Of(_));
+        let mut unknown = self.members.iter_mut().filter(unknown);
+        names.all_members(&keys, |found| {
+            let member = unknown.next();
+            member
+                .into_iter()
+                .for_each(|member| *member = LazyMember::Interned(found));
+        });
         Ok(())
     }
 }
