@@ -257,6 +257,7 @@ impl StreamOrder {
     fn next_place(&self) -> Option<(usize, u8)> {
         let rest = self.streams.get(self.at..)?;
         let near = match *self.read {
+            _ if rest.first().is_some_and(|&of| of != NOT_READ) => Some(0),
             // Most places are of streams that are not read.
             [only] => memchr(only, rest),
             [first, second] => memchr2(first, second, rest),

@@ -209,7 +209,7 @@ struct RowHead {
     change: Option<(ChangeKind, MemberAt)>,
 }
 
-#[inline]
+#[inline(always)] // as below
 fn read_head(reader: &mut impl RowReader, previous: &Previous) -> Result<RowHead, CodecError> {
     let first = reader.byte(Column::Flags)?;
     let second = match u16::from(first) & MORE {
@@ -245,7 +245,6 @@ pub(in crate::log) fn read_row(
 }
 
 /// Reads a row; `None` if the entry is not about the channel. Links may be about any.
-#[inline(always)] // as below
 pub(in crate::log) fn read_row_of(
     scope: &ChannelScope,
     reader: &mut impl RowReader,
@@ -376,7 +375,7 @@ impl Row {
     }
 }
 
-#[inline]
+#[inline(always)] // as above
 fn read_times(
     reader: &mut impl RowReader,
     flags: u16,
@@ -408,7 +407,7 @@ fn read_text(reader: &mut impl RowReader, flag: u16) -> Result<Option<TextAt>, C
     reader.text().map(Some)
 }
 
-#[inline]
+#[inline(always)] // as above
 fn read_stamp(
     reader: &mut impl RowReader,
     flags: u16,
