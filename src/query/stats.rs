@@ -129,8 +129,7 @@ impl CountedChannel {
 impl Counting<'_> {
     fn channel(&mut self, name: NameId, names: &Names) -> &mut CountedChannel {
         let wanted = self.filter.channel.as_ref();
-        let known = self.channels.entry(name);
-        known.or_insert_with(|| CountedChannel {
+        self.channels.entry(name).or_insert_with(|| CountedChannel {
             is_wanted: wanted.is_none_or(|wanted| wanted == names.text(name)),
             last: Millis::MIN,
             retained: None,

@@ -1,7 +1,7 @@
 //! How a moment is written in all answers.
 
 use crate::domain::time::Millis;
-use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
@@ -10,11 +10,11 @@ pub struct Time(pub Millis);
 
 impl std::fmt::Display for Time {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(digits) = digits(self.0) {
+            return f.write_str(std::str::from_utf8(&digits).unwrap_or_default());
+        }
         match DateTime::<Utc>::from_timestamp_millis(self.0) {
-            Some(time) => match digits(time.naive_utc()) {
-                Some(digits) => f.write_str(std::str::from_utf8(&digits).unwrap_or_default()),
-                None => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-            },
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
             None => write!(f, "@{}", self.0),
         }
     }
@@ -22,7 +22,8 @@ impl std::fmt::Display for Time {
 
 /// A time as it is written, if its year has four digits. Lists have several times a line, and to write them would take as long
 /// as to read the log.
-fn digits(time: NaiveDateTime) -> Option<[u8; 24]> {
+fn digits(ms: Millis) -> Option<[u8; 24]> {
+    let time = DateTime::<Utc>::from_timestamp_millis(ms)?.naive_utc();
     let year = u32::try_from(time.year()).ok().filter(|&it| it < 10_000)?;
     let millis = time.and_utc().timestamp_subsec_millis();
     let mut text = *b"0000-00-00T00:00:00.000Z";
@@ -52,9 +53,10 @@ impl Serialize for Time {
             // For columns of times.
             return serializer.serialize_i64(self.0);
         }
-        let time = DateTime::<Utc>::from_timestamp_millis(self.0);
-        let digits = time.and_then(|time| digits(time.naive_utc()));
-        match digits.as_ref().map(|digits| std::str::from_utf8(digits)) {
+        match digits(self.0)
+            .as_ref()
+            .map(|digits| std::str::from_utf8(digits))
+        {
             Some(Ok(text)) => serializer.serialize_str(text),
             _ => serializer.collect_str(self),
         }

@@ -11,9 +11,6 @@ use crate::store::error::StoreError;
 use crate::store::read::{ScanScope, ScanStart, ScopedFrame, ScopedFrames, StateCursor};
 use std::collections::HashMap;
 
-// States take at most as many bytes as entries, before compression: a channel's state is stored again once its entries since
-// the last time have taken as many. So it is never many entries back, however many members are present.
-
 /// A trunk of so many bytes need not be paid for: what belongs to no channel is often as short.
 const TRUNK_FREE: u64 = 16 << 10;
 
@@ -63,6 +60,9 @@ impl SealedState {
         Ok(states)
     }
 
+    /// The states for which entries have paid. States take at most as many bytes as entries, before compression: a channel's
+    /// state is stored again once its entries since the last time have taken as many. So it is never many entries back, however
+    /// many members are present.
     fn paid_for(&mut self, block: &BlockBuilder) -> Result<Option<StartStates>, StoreError> {
         let StateCursor { state, names, .. } = &self.cursor;
         let trunk = wire::trunk_to_bytes(state, names)?;
