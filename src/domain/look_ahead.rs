@@ -41,12 +41,7 @@ impl State {
         let mut hashes = [None; AHEAD];
         for (hash, (ahead, user)) in hashes.iter_mut().zip(ahead.iter().zip(users)) {
             if let (Some(([channel, topic, conn], _)), Some(user)) = (*ahead, user) {
-                let key = MemberKey {
-                    channel,
-                    topic,
-                    user,
-                    conn,
-                };
+                let key = MemberKey::of([channel, topic, user, conn]);
                 *hash = Some(names.hash_of(key));
             }
         }

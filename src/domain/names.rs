@@ -42,6 +42,36 @@ pub struct MemberKey {
     pub conn: NameId,
 }
 
+impl MemberKey {
+    /// The member with this channel, topic, user and connection.
+    pub(crate) fn of([channel, topic, user, conn]: [NameId; 4]) -> MemberKey {
+        MemberKey {
+            channel,
+            topic,
+            user,
+            conn,
+        }
+    }
+
+    /// The same, from what gives a name for each of these.
+    pub(crate) fn try_of<P, E>(
+        [channel, topic, user, conn]: [P; 4],
+        mut name: impl FnMut(P) -> Result<NameId, E>,
+    ) -> Result<MemberKey, E> {
+        Ok(MemberKey {
+            channel: name(channel)?,
+            topic: name(topic)?,
+            user: name(user)?,
+            conn: name(conn)?,
+        })
+    }
+
+    /// The channel, the topic, the user and the connection.
+    pub(crate) fn names(self) -> [NameId; 4] {
+        [self.channel, self.topic, self.user, self.conn]
+    }
+}
+
 /// The place of the next item in a list, as a number. A list that is too long for it, of billions of items, would have
 /// filled the memory long before.
 pub(super) fn number(items: usize) -> u32 {
@@ -286,7 +316,7 @@ impl Names {
 
     pub(super) fn hash_of(&self, key: MemberKey) -> u64 {
         let mut hasher = NumberHasher(self.seed);
-        for NameId(number) in [key.channel, key.topic, key.user, key.conn] {
+        for NameId(number) in key.names() {
             hasher.write_u32(number);
         }
         hasher.finish()
@@ -308,14 +338,8 @@ impl Names {
         self.by_key = NumberTable::with_room(members.iter().flatten().count());
         for (member, _) in (0..).zip(members).filter(|(_, new)| new.is_some()) {
             let key = old.key(MemberId(member));
-            let key = [key.channel, key.topic, key.user, key.conn].map(new);
-            if let [Some(channel), Some(topic), Some(user), Some(conn)] = key {
-                let key = MemberKey {
-                    channel,
-                    topic,
-                    user,
-                    conn,
-                };
+            if let [Some(channel), Some(topic), Some(user), Some(conn)] = key.names().map(new) {
+                let key = MemberKey::of([channel, topic, user, conn]);
                 self.add_member(key, self.hash_of(key));
             }
         }

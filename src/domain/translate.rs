@@ -112,14 +112,7 @@ impl Translation {
         to.intern_all(&texts, |name| names.push(name));
         let keys = more_members.map(|member| {
             let old = from.key(MemberId(member as u32));
-            let [channel, topic, user, conn] =
-                [old.channel, old.topic, old.user, old.conn].map(|it| new(names, it.0, it));
-            MemberKey {
-                channel,
-                topic,
-                user,
-                conn,
-            }
+            MemberKey::of(old.names().map(|it| new(names, it.0, it)))
         });
         let keys: Vec<MemberKey> = keys.collect();
         to.all_members(&keys, |member| members.push(member));

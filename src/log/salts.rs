@@ -4,7 +4,7 @@
 //! A name has one salt while the process lives, so its hash is computed once, not for every event. A text (an id, a
 //! reason, metadata) gets a new salt at each use, so that equal texts do not have equal hashes.
 
-use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
+use crate::domain::names::{MemberId, NameId, NameTable};
 use crate::domain::piece_list::PieceList;
 use crate::domain::renumbering::Renumbering;
 
@@ -174,14 +174,8 @@ impl Salts {
     /// A member's hash.
     pub(super) fn member(&mut self, member: MemberId, names: &NameTable) -> &mut Drawn<StringHash> {
         if !is_known(&self.members, member.0) {
-            let MemberKey {
-                channel,
-                topic,
-                user,
-                conn,
-            } = names.key(member);
-            let [channel, topic, user, conn] =
-                [channel, topic, user, conn].map(|name| self.name(name, names).hash.1);
+            let of = names.key(member).names();
+            let [channel, topic, user, conn] = of.map(|name| self.name(name, names).hash.1);
             let hash = member_hash(&channel, &topic, &user, &conn);
             *self.members.get_mut(member.0) = Drawn::new(hash);
         }

@@ -350,13 +350,8 @@ impl LazyTables {
         };
         let mut keys = Vec::with_capacity(self.members.len());
         for member in &self.members {
-            if let LazyMember::Of([channel, topic, user, conn]) = *member {
-                keys.push(MemberKey {
-                    channel: name(channel)?,
-                    topic: name(topic)?,
-                    user: name(user)?,
-                    conn: name(conn)?,
-                });
+            if let LazyMember::Of(of) = *member {
+                keys.push(MemberKey::try_of(of, name)?);
             }
         }
         let unknown = |member: &&mut LazyMember| matches!(member, LazyMember::Of(_));
@@ -430,7 +425,7 @@ impl<'a> TableReader<'a> {
     pub(in crate::log::codec) fn member(&mut self, at: MemberAt) -> Result<MemberId, CodecError> {
         match *slot(&mut self.tables.members, "member", at)? {
             LazyMember::Interned(known) => Ok(known),
-            LazyMember::Of(names) => self.new_member(at, names),
+            LazyMember::Of(of) => self.new_member(at, of),
         }
     }
 
@@ -438,14 +433,9 @@ impl<'a> TableReader<'a> {
     fn new_member(
         &mut self,
         at: MemberAt,
-        [channel, topic, user, conn]: [NameAt; 4],
+        of: [NameAt; 4],
     ) -> Result<MemberId, CodecError> {
-        let key = MemberKey {
-            channel: self.name(channel)?,
-            topic: self.name(topic)?,
-            user: self.name(user)?,
-            conn: self.name(conn)?,
-        };
+        let key = MemberKey::try_of(of, |name| self.name(name))?;
         let interned = self.names.member(key);
         *slot(&mut self.tables.members, "member", at)? = LazyMember::Interned(interned);
         Ok(interned)

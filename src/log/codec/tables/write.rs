@@ -4,7 +4,7 @@
 
 use super::{Hashes, MemberAt, NameAt, TextAt};
 use crate::domain::entry::Text;
-use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
+use crate::domain::names::{MemberId, NameId, NameTable};
 use crate::log::codec::bytes::put_varint;
 use crate::log::salts::{Salt, Salts, StringHash, TablePlace, string_hash};
 
@@ -94,13 +94,8 @@ impl TableBuilder<'_> {
         if let Some(at) = self.salts.place_of(member, self.tables.frame) {
             return at;
         }
-        let MemberKey {
-            channel,
-            topic,
-            user,
-            conn,
-        } = self.names.key(member);
-        let key = [channel, topic, user, conn].map(|name| self.name(name));
+        let key = self.names.key(member).names();
+        let key = key.map(|name| self.name(name));
         let tables = &mut *self.tables;
         for name in key {
             put_varint(&mut tables.members, u64::from(name));
