@@ -1,4 +1,4 @@
-//! Replay of a whole log: read, checked and decoded from its first entry, and folded into rosters.
+//! Replay of a whole log: read, checked and decoded from its first entry, and folded into rosters or the state.
 //!
 //! An element is an entry.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
@@ -7,6 +7,7 @@ mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rollbook::bench::load::Load;
+use rollbook::domain::Rosters;
 use rollbook::domain::entry::Entry;
 use rollbook::domain::names::Names;
 use rollbook::domain::state::State;
@@ -33,6 +34,15 @@ fn replay(c: &mut Criterion) {
     for (name, store) in [("sled", &sled), ("memory", &memory)] {
         group.throughput(Throughput::Elements(store.head()));
         group.bench_function(format!("{name}, into rosters"), |b| {
+            b.iter(|| {
+                let (mut rosters, mut reader) = (Rosters::new(), store.roster_entries(..).unwrap());
+                while let Some((entries, _)) = reader.next().unwrap() {
+                    entries.iter().for_each(|entry| rosters.apply(entry));
+                }
+                rosters
+            });
+        });
+        group.bench_function(format!("{name}, into the state"), |b| {
             b.iter(|| {
                 let mut state = State::new();
                 store.replay(.., &mut state).unwrap();

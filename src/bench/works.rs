@@ -8,12 +8,13 @@ use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Rules};
 use crate::domain::names::Names;
 use crate::domain::resolve::resolve;
+use crate::domain::rosters::Rosters;
 use crate::domain::state::State;
 use crate::ingest::{IngestOptions, Source, ingest};
 use crate::limits::BLOCK_ENTRIES;
 use crate::query::{SessionFilter, StatsFilter, WhoFilter, WhoWhen};
 use crate::replay::{self, LineShape};
-use crate::store::{Batch, BatchLine, BlockSize, Options, Store, Ticket};
+use crate::store::{Batch, BatchLine, BlockSize, Options, Store, StoreError, Ticket};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IntoInnerError, Write};
@@ -51,7 +52,9 @@ pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchErro
     run.begins("seal")?;
     run.measured(sealed(&store, &folder.join("store").join("blocks"))?)?;
     run.begins("replay")?;
-    run.measured(replayed(&store, sizes)?)?;
+    for work in replayed(&store, sizes)? {
+        run.measured(work)?;
+    }
     run.begins("figures and stays of all channels")?;
     for work in whole_store(&store, sizes)? {
         run.measured(work)?;
@@ -245,14 +248,24 @@ fn alone(work: &str, unit: &'static str, count: u64, clock: &LatencyRecorder) ->
     }
 }
 
-/// Measures the whole log: read, checked, decoded and folded into rosters.
-fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
-    let mut clock = LatencyRecorder::new();
+/// Measures the whole log, read and checked: its rosters, and all of its entries, decoded and applied to a state.
+fn replayed(store: &Store, sizes: &Sizes) -> Result<[Work; 2], BenchError> {
+    let [mut into_rosters, mut into_state] = [(); 2].map(|()| LatencyRecorder::new());
     for _ in 0..sizes.replays {
-        clock.time(|| store.replay(.., &mut State::for_questions()))?;
+        into_rosters.time(|| {
+            let (mut rosters, mut reader) = (Rosters::new(), store.roster_entries(..)?);
+            while let Some((entries, _)) = reader.next()? {
+                entries.iter().for_each(|entry| rosters.apply(entry));
+            }
+            Ok::<Rosters, StoreError>(rosters)
+        })?;
+        into_state.time(|| store.replay(.., &mut State::for_questions()))?;
     }
     let count = store.head() * sizes.replays as u64;
-    Ok(alone("replay into rosters", "entries", count, &clock))
+    Ok([
+        alone("replay into rosters", "entries", count, &into_rosters),
+        alone("replay into the state", "entries", count, &into_state),
+    ])
 }
 
 /// Measures snapshots of a large channel, each of which differs by 1 % from the one before: in memory, and durably.

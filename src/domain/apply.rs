@@ -38,8 +38,13 @@ impl State {
 
     /// Notes how far the log was read, without what the entry says.
     pub(crate) fn pass(&mut self, entry: &Entry) {
-        self.head = entry.seq;
-        self.recorded_at = entry.recorded_at;
+        self.pass_to(entry.seq, entry.recorded_at);
+    }
+
+    /// The same for all entries up to this number.
+    pub(crate) fn pass_to(&mut self, seq: u64, recorded_at: Millis) {
+        self.head = seq;
+        self.recorded_at = recorded_at;
     }
 
     /// Counts an entry for its channel; an entry that names none, for every channel of its observer.

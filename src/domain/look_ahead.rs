@@ -58,28 +58,45 @@ impl State {
 impl Names {
     /// The numbers of names; those without one get one now.
     pub fn intern_all<'t>(&mut self, texts: &[&'t str], mut take: impl FnMut(NameId)) {
-        for texts in texts.chunks(AHEAD) {
-            if self.members() >= MEMBERS_MIN {
-                let guess = |text: &&'t str| self.guess(self.hash_of_text(text));
-                let known = texts.iter().filter_map(guess);
-                black_box(known.map(|name| self.bytes(name).len()).sum::<usize>());
-            }
+        if self.members() < MEMBERS_MIN {
             texts.iter().for_each(|text| take(self.intern(text)));
+            return;
+        }
+        for texts in texts.chunks(AHEAD) {
+            let mut hashes = [0; AHEAD];
+            for (hash, text) in hashes.iter_mut().zip(texts) {
+                *hash = self.hash_of_text(text);
+            }
+            let guesses = hashes.map(|hash| self.guess(hash));
+            let lengths = guesses.iter().flatten().map(|name| self.bytes(*name).len());
+            black_box(lengths.sum::<usize>());
+            for ((text, hash), guess) in texts.iter().zip(hashes).zip(guesses) {
+                take(self.intern_guessed(text, hash, guess));
+            }
         }
     }
 
     /// The numbers of members; those without one get one now.
     pub fn all_members(&mut self, keys: &[MemberKey], mut take: impl FnMut(MemberId)) {
-        for keys in keys.chunks(AHEAD) {
-            if self.members() >= MEMBERS_MIN {
-                let mut known = [None; AHEAD];
-                for (known, &key) in known.iter_mut().zip(keys) {
-                    *known = self.guess_member(self.hash_of(key));
-                }
-                let known = known.iter().flatten();
-                black_box(known.fold(0, |seen, &known| seen ^ self.key(known).user.0));
-            }
+        if self.members() < MEMBERS_MIN {
             keys.iter().for_each(|&key| take(self.member(key)));
+            return;
+        }
+        for keys in keys.chunks(AHEAD) {
+            let mut guesses = [None; AHEAD];
+            for (guess, &key) in guesses.iter_mut().zip(keys) {
+                *guess = self.guess_member(self.hash_of(key));
+            }
+            let users = guesses
+                .iter()
+                .flatten()
+                .map(|member| self.key(*member).user.0);
+            black_box(users.fold(0, |seen, user| seen ^ user));
+            for (&key, guess) in keys.iter().zip(guesses) {
+                let is_it = guess.is_some_and(|member| self.key(member) == key);
+                let guess = guess.filter(|_| is_it);
+                take(guess.unwrap_or_else(|| self.member(key)));
+            }
         }
     }
 }

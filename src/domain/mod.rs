@@ -15,7 +15,7 @@
 //! | --- | --- |
 //! | `event`, `typed_event` | what a source reports; events made in code |
 //! | `resolve`, `names` | gives names their numbers; the dictionary |
-//! | `name_text`, `number_table`, `append_vec` | of what the dictionary is made |
+//! | `name_text`, `number_table`, `recent_names`, `append_vec` | of what the dictionary is made |
 //! | `decide`, `context` | what follows from an event; what its rules share |
 //! | `look_ahead` | reads from memory, many at a time, what is needed soon |
 //! | `change`, `link`, `connection` | the rules of live changes, of links, of ingest connections |
@@ -26,6 +26,7 @@
 //! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
 //! | `slot`, `members`, `piece_list` | one member; all members; how they lie in memory |
 //! | `roster` | those present in a channel |
+//! | `rosters` | what entries mean for rosters alone |
 //! | `departed`, `tombstones` | those that left |
 //! | `forget`, `renumbering` | names no longer needed; the numbers of the others |
 //! | `translate` | entries in another dictionary |
@@ -102,6 +103,7 @@ pub mod order;
 pub(crate) mod own_list;
 pub(crate) mod own_reports;
 pub(crate) mod piece_list;
+mod recent_names;
 mod reconcile;
 #[doc(hidden)]
 pub mod renumbering;
@@ -111,6 +113,8 @@ pub mod resolve;
 pub mod resync;
 #[doc(hidden)]
 pub mod roster;
+#[doc(hidden)]
+pub mod rosters;
 #[doc(hidden)]
 pub mod slot;
 mod snapshot;
@@ -133,4 +137,5 @@ pub use entry::{
 pub use event::{ChangeKind, LinkState, TokenState};
 pub use names::{MemberId, MemberKey, NameId, NameTable, Names};
 pub use order::{Pos, Stamp};
+pub use rosters::{RosterEntry, Rosters};
 pub use time::Millis;

@@ -3,8 +3,8 @@
 use super::block::{Block, Blocks};
 use super::engine::StoredValue;
 use super::frame::{
-    Check, DecodedRecord, FrameError, FrameRecords, OpeningAhead, ReadScope, RecordsAhead,
-    channel_hash,
+    BlockPayload, Check, DecodedRecord, FrameError, FrameRecords, OpeningAhead, ReadScope,
+    RecordsAhead, RosterStreams, channel_hash,
 };
 use super::read::{FrameBytes, ReadError};
 use crate::domain::names::Names;
@@ -65,7 +65,7 @@ impl FrameBytes {
 }
 
 /// Two threads can work at the same time.
-static HAS_CORES: LazyLock<bool> =
+pub static HAS_CORES: LazyLock<bool> =
     LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
 
 fn open_block(
@@ -74,6 +74,20 @@ fn open_block(
     passed: u64,
     scope: ReadScope<'_>,
 ) -> Result<FrameRecords<StoredValue>, ReadError> {
+    let payload = payload(blocks, block, scope)?;
+    let records = FrameRecords::of_block(block.header.clone(), payload, passed, scope);
+    records.map_err(|error| ReadError::Frame {
+        position: block.position,
+        error,
+    })
+}
+
+/// What is read of a block, decompressed.
+fn payload(
+    blocks: &Blocks,
+    block: &Block,
+    scope: ReadScope<'_>,
+) -> Result<BlockPayload, ReadError> {
     let read = blocks.payload(block, scope.channel.map(channel_hash));
     let read = read.and_then(|payload| {
         if scope.check == Check::Chain {
@@ -81,18 +95,20 @@ fn open_block(
         }
         Ok(payload)
     });
-    let payload = match (read, blocks.base()) {
+    match (read, blocks.base()) {
         // It may have been pruned since its header was read.
-        (Err(_), Some(base)) if block.position < base.next => {
-            return Err(ReadError::Pruned(base));
-        }
-        (payload, _) => payload?,
-    };
-    let records = FrameRecords::of_block(block.header.clone(), payload, passed, scope);
-    records.map_err(|error| ReadError::Frame {
-        position: block.position,
-        error,
-    })
+        (Err(_), Some(base)) if block.position < base.next => Err(ReadError::Pruned(base)),
+        (payload, _) => Ok(payload?),
+    }
+}
+
+/// Begins to read what a block means for rosters.
+///
+/// # Errors
+/// The block is damaged, or was pruned.
+pub fn rosters(blocks: &Blocks, block: &Block) -> Result<RosterStreams, ReadError> {
+    let payload = payload(blocks, block, ReadScope::all(Check::Form))?;
+    Ok(RosterStreams::of_block(payload))
 }
 
 /// The records of a frame or block.

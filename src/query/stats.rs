@@ -5,12 +5,12 @@ mod counter;
 mod filter;
 
 use super::answer::Stats;
-use crate::domain::entry::{Entry, Payload};
-use crate::domain::names::{NameId, Names, NumberMap};
+use crate::domain::names::{NameId, NameTable, Names, NumberMap};
+use crate::domain::rosters::RosterEntry;
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{ScanScope, Store, StoreError};
-use counter::Counter;
+use crate::store::{RosterReader, ScanScope, Store, StoreError};
+use counter::{CountedChange, Counter};
 pub use filter::StatsFilter;
 use std::collections::BTreeMap;
 
@@ -51,27 +51,20 @@ impl Store {
             ..ScanScope::default()
         };
         self.expect_end(filter.to)?;
-        let (mut cursor, mut frames) = self.scan(&scope)?;
+        let mut reader = RosterReader::new(self.scan(&scope)?, 0);
         let mut counting = Counting {
             filter,
             channels: NumberMap::default(),
         };
+        let cursor = &mut reader.cursor;
         if let Some(open) = cursor.open.take() {
             counting.begin_at(open.retained_from, &cursor.state, &cursor.names);
         }
-        while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(commit) = frame.next_commit(&mut cursor)? {
-                for entry in commit.entries {
-                    counting.count(entry, &cursor.names)?;
-                    cursor.pass_entry(entry);
-                }
-            }
-        }
+        let cursor = reader.for_each(|entries, names| {
+            let mut entries = entries.iter();
+            entries.try_for_each(|entry| counting.count(entry, names))
+        })?;
         let names = &cursor.names;
-        // Of some, only pages are known.
-        for (name, _) in cursor.state.channels() {
-            counting.channel(name, names);
-        }
         if let Some(channel) = &filter.channel {
             let known = names.find(channel);
             let known = known.filter(|name| counting.channels.contains_key(name));
@@ -127,7 +120,7 @@ impl CountedChannel {
 }
 
 impl Counting<'_> {
-    fn channel(&mut self, name: NameId, names: &Names) -> &mut CountedChannel {
+    fn channel(&mut self, name: NameId, names: &NameTable) -> &mut CountedChannel {
         let wanted = self.filter.channel.as_ref();
         self.channels.entry(name).or_insert_with(|| CountedChannel {
             is_wanted: wanted.is_none_or(|wanted| wanted == names.text(name)),
@@ -164,29 +157,29 @@ impl Counting<'_> {
         }
     }
 
-    fn count(&mut self, entry: &Entry, names: &Names) -> Result<(), StoreError> {
-        let (channel, change) = match &entry.payload {
-            Payload::Change(change) => {
-                let key = names.key(change.member);
-                (key.channel, Some((change, key)))
+    fn count(&mut self, entry: &RosterEntry, names: &NameTable) -> Result<(), StoreError> {
+        let (channel, moment, change) = match *entry {
+            RosterEntry::Change {
+                member,
+                kind,
+                is_applied,
+                is_inferred,
+                effective_at,
+            } => {
+                let key = names.key(member);
+                let change = is_applied.then_some((key, kind, is_inferred));
+                (key.channel, effective_at, change)
             }
-            Payload::Snapshot(snapshot) => (snapshot.channel, None),
-            // Their times come from another clock.
-            Payload::Link(link) => {
-                let gaps = link.gaps.iter().map(|gap| gap.channel);
-                for channel in link.channel.into_iter().chain(gaps) {
-                    self.channel(channel, names);
-                }
-                return Ok(());
-            }
-            Payload::Token(token) => {
-                if let Some(channel) = token.channel {
-                    self.channel(channel, names);
-                }
+            RosterEntry::Snapshot {
+                channel,
+                effective_at,
+            } => (channel, effective_at, None),
+            RosterEntry::Named(channel) => {
+                self.channel(channel, names);
                 return Ok(());
             }
         };
-        let (filter, moment) = (self.filter, entry.effective_at);
+        let filter = self.filter;
         let counted = self.channel(channel, names);
         counted.last = counted.last.max(moment);
         if !counted.is_wanted {
@@ -195,10 +188,16 @@ impl Counting<'_> {
         let retained = counted.retained;
         let new = || Counter::new(filter, moment, retained);
         let whole = counted.whole.get_or_insert_with(new);
-        if let Some((change, key)) = change.filter(|(change, _)| change.is_applied()) {
-            whole.take(moment, change, key.user, filter)?;
+        if let Some((key, kind, is_inferred)) = change {
+            let change = CountedChange {
+                at: moment,
+                user: key.user,
+                kind,
+                is_inferred,
+            };
+            whole.take(&change, filter)?;
             let topic = counted.topics.entry(key.topic).or_insert_with(new);
-            topic.take(moment, change, key.user, filter)?;
+            topic.take(&change, filter)?;
         }
         Ok(())
     }

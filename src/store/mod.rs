@@ -83,6 +83,7 @@ pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
 pub use options::{Clock, Options};
+pub use read::RosterReader;
 #[doc(hidden)]
 pub use read::{
     ScanScope, ScanStart, ScopedCommit, ScopedFrame, ScopedFrames, ScopedRecord, StateCursor,

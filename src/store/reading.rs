@@ -6,7 +6,7 @@ use super::folder::data_dir::DataDir;
 use super::locks::held;
 use super::meter::Gauges;
 use super::read::recent::RecentFrame;
-use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor};
+use super::read::{RosterReader, ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor};
 use super::{Projection, Store, heard_of};
 use crate::domain::names::Names;
 use crate::domain::state::State;
@@ -35,6 +35,59 @@ impl Store {
         range: impl std::ops::RangeBounds<u64>,
         projection: &mut impl Projection,
     ) -> Result<(), StoreError> {
+        let (from, scope) = self.scope_of(range);
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                let ScopedRecord::Commit(commit) = record else {
+                    continue;
+                };
+                for entry in commit.entries.iter().filter(|entry| entry.seq >= from) {
+                    projection.apply(entry, &cursor.names);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what a range of seqs means for rosters: who came, changed and left, channel by channel. That is a small part of
+    /// each entry, and takes a small part of the time of [`replay`](Store::replay). A range without a start begins with the
+    /// first entry that is retained.
+    ///
+    /// ```
+    /// use rollbook::domain::Rosters;
+    /// # fn main() -> Result<(), rollbook::StoreError> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # store.record(&[rollbook::Event::snapshot("room", [("chat", "lily"), ("chat", "tony")])])?;
+    /// # store.record(&[rollbook::Event::leave("room", "chat", "tony")])?;
+    /// let (mut rosters, mut present) = (Rosters::new(), Vec::new());
+    /// let mut reader = store.roster_entries(..)?;
+    /// while let Some((entries, names)) = reader.next()? {
+    ///     entries.iter().for_each(|entry| rosters.apply(entry));
+    ///     let users = rosters.members().map(|member| names.text(names.key(member).user).to_owned());
+    ///     present = users.collect();
+    /// }
+    /// assert_eq!(present, ["lily"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`replay`](Store::replay), here and while it is read.
+    pub fn roster_entries(
+        &self,
+        range: impl std::ops::RangeBounds<u64>,
+    ) -> Result<RosterReader<'_>, StoreError> {
+        let (from, scope) = self.scope_of(range);
+        let scope = ScanScope {
+            textless: true,
+            ..scope
+        };
+        Ok(RosterReader::new(self.scan(&scope)?, from))
+    }
+
+    /// The first entry of a range of seqs, and how it is read.
+    fn scope_of(&self, range: impl std::ops::RangeBounds<u64>) -> (u64, ScanScope<'static>) {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let from = match range.start_bound() {
             Included(&from) => from,
@@ -51,18 +104,7 @@ impl Store {
             last,
             ..ScanScope::default()
         };
-        let (mut cursor, mut frames) = self.scan(&scope)?;
-        while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(record) = frame.next(&mut cursor)? {
-                let ScopedRecord::Commit(commit) = record else {
-                    continue;
-                };
-                for entry in commit.entries.iter().filter(|entry| entry.seq >= from) {
-                    projection.apply(entry, &cursor.names);
-                }
-            }
-        }
-        Ok(())
+        (from, scope)
     }
 
     /// A part of the durable log: the frames that are to be read, and the state before them.

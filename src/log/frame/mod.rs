@@ -20,7 +20,9 @@ mod encode;
 mod header;
 mod order;
 mod piece;
+mod rosters;
 mod stream;
+mod tagged;
 mod value;
 
 pub(super) use ahead::{OpeningAhead, RecordsAhead};
@@ -35,6 +37,7 @@ pub(super) use header::reach_itself;
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
 pub(super) use order::STREAMS_MAX;
 pub use piece::DecodedRecord;
+pub use rosters::RosterStreams;
 pub use stream::ReadScope;
 pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};
 

@@ -3,27 +3,19 @@
 
 use super::FrameError;
 use super::chain_check::Check;
-use super::encode::tag;
 use super::piece::RecordPiece;
+use super::tagged::{OtherBody, Tagged};
 use crate::domain::entry::Rules;
 use crate::domain::look_ahead::AHEAD;
 use crate::domain::names::Names;
 use crate::limits::FRAME_ENTRIES_MAX;
 use crate::log::Record;
 use crate::log::codec::bytes::Reader;
-use crate::log::codec::columns::{Column, ColumnPlaces, RowReader};
-use crate::log::codec::record::closed::ClosedBody;
+use crate::log::codec::columns::{ColumnPlaces, RowReader};
 use crate::log::codec::record::entry::{self, Previous};
-use crate::log::codec::record::forgotten::ForgottenBody;
-use crate::log::codec::record::page::PageBody;
-use crate::log::codec::record::progress::ProgressBody;
-use crate::log::codec::record::reject::RejectBody;
-use crate::log::codec::record::rules;
 use crate::log::codec::tables::Hashes;
 use crate::log::codec::tables::read::{ChannelScope, LazyTables, TableReader, Tables};
-use crate::log::codec::{
-    COLUMNS_VERSION, CodecError, ORDERED_VERSION, PAYLOAD_VERSION, STREAM_VERSION,
-};
+use crate::log::codec::{COLUMNS_VERSION, ORDERED_VERSION, PAYLOAD_VERSION, STREAM_VERSION};
 
 /// The bytes that have the payload before compression; it begins somewhere in them.
 pub(super) enum FramePayload<V> {
@@ -275,8 +267,8 @@ impl RecordDecoder {
                     counts.entries += entries as u64;
                     entries
                 }
-                Some(RecordBegin::Other(tag)) => {
-                    if let Some(other) = self.other(tag, reader, tables, counts)? {
+                Some(RecordBegin::Other(body)) => {
+                    if let Some(other) = self.other(body, tables, counts)? {
                         piece.other(other);
                     }
                     0
@@ -291,89 +283,48 @@ impl RecordDecoder {
     /// What the next record is; `None` if there is none.
     #[inline]
     fn begin(&mut self, reader: &mut impl RowReader) -> Result<Option<RecordBegin>, FrameError> {
-        loop {
-            if self.run > 0 {
-                self.run -= 1;
-                return Ok(Some(RecordBegin::Commit(1)));
+        while self.run == 0 {
+            match Tagged::read(reader, &mut self.rules)? {
+                None => return Ok(None),
+                Some(Tagged::Singles(commits)) => self.run = commits,
+                Some(Tagged::Commit(entries)) => return Ok(Some(RecordBegin::Commit(entries))),
+                Some(Tagged::Other(body)) => return Ok(Some(RecordBegin::Other(body))),
             }
-            if reader.is_at_end() {
-                return Ok(None);
-            }
-            return Ok(Some(match reader.byte(Column::Tags)? {
-                tag::RULES => {
-                    self.rules = Some(rules::read(reader, true)?);
-                    continue;
-                }
-                tag::RULES_OF => {
-                    self.rules = Some(rules::read(reader, false)?);
-                    continue;
-                }
-                tag::SINGLES => {
-                    self.run = reader.rows()?;
-                    continue;
-                }
-                tag::COMMIT => match reader.rows()? {
-                    0 => return Err(FrameError::EmptyCommit),
-                    entries => RecordBegin::Commit(entries),
-                },
-                tag => RecordBegin::Other(tag),
-            }));
         }
+        self.run -= 1;
+        Ok(Some(RecordBegin::Commit(1)))
     }
 
-    /// Decodes a record that has no entries; `None` if it is not in the scope.
+    /// The record of a body; `None` if it is not in the scope.
     fn other(
         &mut self,
-        tag: u8,
-        reader: &mut impl RowReader,
+        body: OtherBody,
         tables: &mut TableReader<'_>,
         counts: &mut RecordCounts,
     ) -> Result<Option<Record>, FrameError> {
-        match tag {
-            tag::PAGE | tag::CLOSED => counts.pages += 1,
-            tag::REJECT | tag::SETTLED => counts.rejects += 1,
-            tag::PROGRESS | tag::FORGOTTEN => counts.progress += 1,
-            other => {
-                let (what, value) = ("record", u64::from(other));
-                return Err(CodecError::Unknown { what, value }.into());
-            }
-        }
         // The texts of these are always wanted.
         let tables = &mut tables.with_texts(true);
         let of_all = self.scope.is_none();
-        Ok(match tag {
-            tag::PAGE => {
+        match &body {
+            OtherBody::Page(_) | OtherBody::Closed(_) => counts.pages += 1,
+            OtherBody::Reject(_) | OtherBody::Settled(_) => counts.rejects += 1,
+            OtherBody::Progress(_) | OtherBody::Forgotten(_) => counts.progress += 1,
+        }
+        Ok(match body {
+            OtherBody::Page(body) => {
                 let rules = self.rules()?;
-                let body: PageBody = reader.body()?;
                 if self.scope.as_ref().is_some_and(|scope| !body.is_in(scope)) {
                     return Ok(None);
                 }
                 let page = body.page(tables)?;
                 Some(Record::Page { rules, page })
             }
-            tag::CLOSED => {
-                let body: ClosedBody = reader.body()?;
-                Some(Record::Closed(body.closed(tables)?))
-            }
-            tag::REJECT => {
-                let body: RejectBody = reader.body()?;
-                let reject = of_all.then(|| body.reject(tables)).transpose()?;
-                reject.map(Record::Reject)
-            }
-            tag::SETTLED => {
-                let reject = reader.varint(Column::Bodies)?;
-                of_all.then_some(Record::Settled(reject))
-            }
-            tag::FORGOTTEN => {
-                let body: ForgottenBody = reader.body()?;
-                let forgotten = of_all.then(|| body.forgotten(tables)).transpose()?;
-                forgotten.map(Record::Forgotten)
-            }
-            _ => {
-                let body: ProgressBody = reader.body()?;
-                let progress = of_all.then(|| body.progress(tables)).transpose()?;
-                progress.map(Record::Progress)
-            }
+            OtherBody::Closed(body) => Some(Record::Closed(body.closed(tables)?)),
+            _ if !of_all => None,
+            OtherBody::Reject(body) => Some(Record::Reject(body.reject(tables)?)),
+            OtherBody::Settled(reject) => Some(Record::Settled(reject)),
+            OtherBody::Progress(body) => Some(Record::Progress(body.progress(tables)?)),
+            OtherBody::Forgotten(body) => Some(Record::Forgotten(body.forgotten(tables)?)),
         })
     }
 
@@ -417,6 +368,6 @@ impl RecordDecoder {
 enum RecordBegin {
     /// A commit of so many entries.
     Commit(usize),
-    /// One without entries, by its tag.
-    Other(u8),
+    /// One without entries.
+    Other(OtherBody),
 }

@@ -1,7 +1,6 @@
 //! Counts one channel or topic through time, interval by interval. Which changes are counted is decided in `stats`.
 
 use super::filter::StatsFilter;
-use crate::domain::entry::{Change, Origin};
 use crate::domain::event::ChangeKind;
 use crate::domain::names::{NameId, NumberMap};
 use crate::domain::time::Millis;
@@ -23,11 +22,19 @@ struct IntervalFigures {
     presence_ms: Millis,
 }
 
+/// A change that is counted.
+pub(super) struct CountedChange {
+    pub at: Millis,
+    pub user: NameId,
+    pub kind: ChangeKind,
+    pub is_inferred: bool,
+}
+
 /// What is known of a user.
 #[derive(Debug, Clone, Copy, Default)]
 struct CountedUser {
     /// The stays that go on.
-    stays: u64,
+    stays: u32,
     /// The user counts in the current interval.
     counted: bool,
 }
@@ -81,20 +88,19 @@ impl Counter {
         self.users.entry(user).or_default().stays += 1;
     }
 
-    pub fn take(
-        &mut self,
-        at: Millis,
-        change: &Change,
-        user: NameId,
-        filter: &StatsFilter,
-    ) -> Result<(), StoreError> {
+    pub fn take(&mut self, change: &CountedChange, filter: &StatsFilter) -> Result<(), StoreError> {
+        let CountedChange {
+            at,
+            user,
+            kind,
+            is_inferred,
+        } = *change;
         if at > self.at {
             self.pass_to(at, filter)?;
         }
         let within = at >= self.from && at < self.to;
-        let observed = change.origin == Origin::Observed;
         let figures = &mut self.figures;
-        match change.kind {
+        match kind {
             ChangeKind::Join => {
                 self.count += 1;
                 let user = self.users.entry(user).or_default();
@@ -102,10 +108,10 @@ impl Counter {
                 if within {
                     figures.users += u64::from(!user.counted);
                     user.counted = true;
-                    *if observed {
-                        &mut figures.joins
-                    } else {
+                    *if is_inferred {
                         &mut figures.inferred_joins
+                    } else {
+                        &mut figures.joins
                     } += 1;
                 }
             }
@@ -118,10 +124,10 @@ impl Counter {
                     }
                 }
                 if within {
-                    *if observed {
-                        &mut figures.leaves
-                    } else {
+                    *if is_inferred {
                         &mut figures.inferred_leaves
+                    } else {
+                        &mut figures.leaves
                     } += 1;
                 }
             }

@@ -13,6 +13,7 @@ use crate::domain::stay::OpenStays;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::Reject;
+use crate::log::frame::FrameHeader;
 
 /// The state that the log gives, and how far the log was read.
 #[derive(Debug, Default)]
@@ -80,6 +81,14 @@ impl StateCursor {
     /// Notes an entry without applying it, for readers that need no state.
     pub fn pass_entry(&mut self, entry: &Entry) {
         self.state.pass(entry);
+    }
+
+    /// The same for all entries of a frame.
+    pub(super) fn pass_to(&mut self, header: &FrameHeader) {
+        if let Some(last) = header.entries.checked_sub(1) {
+            let seq = header.first_seq.saturating_add(last);
+            self.state.pass_to(seq, header.recorded_at.1);
+        }
     }
 
     /// Forgets the names that nothing needs, once they may be a large part of the dictionary. The reader must then

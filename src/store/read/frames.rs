@@ -6,9 +6,12 @@ use super::record::{ScopedCommit, ScopedRecord};
 use super::scope::{ScanScope, ScanStart, ScopeEnd};
 use crate::domain::entry::Entry;
 use crate::domain::time::Millis;
+use crate::limits::AHEAD_BYTES_MIN;
 use crate::log::block::{Block, Blocks};
-use crate::log::frame::{Check, DecodedRecord, FrameError, FrameHeader, ReadScope, channel_hash};
-use crate::log::opened::LogRecords;
+use crate::log::frame::{
+    Check, DecodedRecord, FrameError, FrameHeader, ReadScope, RosterStreams, channel_hash,
+};
+use crate::log::opened::{HAS_CORES, LogRecords, rosters};
 use crate::log::read::{FrameBytes, Frames, Log, ReadError};
 use crate::store::error::StoreError;
 use crate::store::read::frame_index::{FrameIndex, IndexLearner, IndexedFrame};
@@ -60,6 +63,12 @@ impl<'a> ScopedFrames<'a> {
             learner: self.channel.map(|_| IndexLearner::new(index)),
             ..self
         }
+    }
+
+    /// Whether so much is read that a second thread is worth while.
+    pub(super) fn is_much(&self) -> bool {
+        let (_, bytes) = self.frames.log().blocks().size();
+        self.only.is_none() && bytes >= AHEAD_BYTES_MIN && *HAS_CORES
     }
 
     /// The same, but each frame is checked as far as `check` says.
@@ -281,6 +290,24 @@ impl<'a> ScopedFrame<'a> {
         cursor.place = self.behind;
     }
 
+    /// Begins to read what the block means for rosters, and says which place is behind it; `Err` with the frame if it is no
+    /// block, or not all of it is in the scope.
+    pub(super) fn into_rosters(
+        self,
+        cursor: &StateCursor,
+    ) -> Result<Result<(RosterStreams, LogPosition), Self>, StoreError> {
+        match &self.bytes {
+            Some(FrameBytes::Block(block, 0))
+                if self.only.is_none() && self.end.is_behind_frame(&self.header) =>
+            {
+                let streams = rosters(self.blocks, block);
+                let streams = streams.map_err(|error| unreadable(cursor, error))?;
+                Ok(Ok((streams, self.behind)))
+            }
+            _ => Ok(Err(self)),
+        }
+    }
+
     /// The next record of the scope. After the last one the cursor is moved behind the frame; but where the scope ends
     /// inside the frame, the cursor stays before it.
     ///
@@ -372,10 +399,7 @@ impl<'a> ScopedFrame<'a> {
                     ahead: self.ahead,
                 };
                 let opened = bytes.open(self.blocks, position, scope);
-                none.insert(opened.map_err(|error| match error {
-                    ReadError::Journal(error) if !error.is_damage() => error.into(),
-                    error => pruned(&error).unwrap_or_else(|| damaged(cursor, error.to_string())),
-                })?)
+                none.insert(opened.map_err(|error| unreadable(cursor, error))?)
             }
         };
         while let Some(record) = records.next(&mut cursor.names).map_err(corrupt)? {
@@ -407,6 +431,13 @@ fn pruned(error: &ReadError) -> Option<StoreError> {
             retained_from: base.retained_from(),
         }),
         _ => None,
+    }
+}
+
+fn unreadable(cursor: &StateCursor, error: ReadError) -> StoreError {
+    match error {
+        ReadError::Journal(error) if !error.is_damage() => error.into(),
+        error => pruned(&error).unwrap_or_else(|| damaged(cursor, error.to_string())),
     }
 }
 

@@ -18,6 +18,7 @@
 //! | `cursor` | a place in the log and the state there; the only place where records are applied |
 //! | `frames` | the frames of a scope and their records |
 //! | `entries` | its entries, one after another |
+//! | `rosters` | what its entries mean for rosters |
 //! | `frame_index` | headers of the last frames, so that a query passes over frames without reading them |
 //! | `recent` | the frames that were committed last, for readers that follow the log |
 //! | `sources` | how far each file and feed was read |
@@ -31,6 +32,7 @@ pub(in crate::store) mod frame_index;
 mod frames;
 pub(in crate::store) mod recent;
 mod record;
+mod rosters;
 mod scope;
 mod sources;
 
@@ -39,4 +41,5 @@ pub use cursor::{StateCursor, StateView};
 pub(crate) use entries::{EntryReader, EntryStep};
 pub use frames::{ScopedFrame, ScopedFrames};
 pub use record::{ScopedCommit, ScopedRecord};
+pub use rosters::RosterReader;
 pub use scope::{ScanScope, ScanStart};

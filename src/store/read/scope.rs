@@ -67,6 +67,13 @@ impl ScopeEnd {
         header.entries > 0 && self.is_before(header.first_seq, header.recorded_at.0)
     }
 
+    /// Whether all records of a frame come before the end. When its pages were recorded is not known.
+    pub fn is_behind_frame(&self, header: &FrameHeader) -> bool {
+        let end = header.first_seq.saturating_add(header.entries);
+        let last = end.saturating_sub(1);
+        self.is_open() || header.pages == 0 && !self.is_before(last, header.recorded_at.1)
+    }
+
     /// The entries that come before the end.
     #[inline]
     pub fn cut<'a>(&self, entries: &'a [Entry]) -> &'a [Entry] {

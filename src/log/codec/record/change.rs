@@ -23,7 +23,7 @@ const KIND_SHIFT: u16 = 2;
 pub(super) const NO_CHANGE: u16 = 3 << KIND_SHIFT;
 pub(super) const META: u16 = 1 << 7;
 pub(super) const REASON: u16 = 1 << 12;
-const INFERRED: u16 = 1 << 13;
+pub(super) const INFERRED: u16 = 1 << 13;
 const REPORTED: u16 = 1 << 14;
 const LATE: u16 = 1 << 15;
 
@@ -123,6 +123,21 @@ pub(super) struct ChangeRow {
     late: Option<Late>,
 }
 
+/// What was reported, and what became of it.
+#[inline(always)] // as below
+pub(super) fn read_reported(
+    reader: &mut impl RowReader,
+    kind: ChangeKind,
+    flags: u16,
+) -> Result<(ChangeKind, Disposition), CodecError> {
+    if flags & REPORTED == 0 {
+        return Ok((kind, Disposition::Applied));
+    }
+    let byte = u32::from(reader.byte(Column::Reported)?);
+    let reported = ChangeKind::from_number(byte & 3)?;
+    Ok((reported, Disposition::from_number(byte >> 2)?))
+}
+
 /// Reads what [`write`] wrote.
 #[inline(always)] // so that what is read is not moved
 pub(super) fn read_row(
@@ -132,13 +147,7 @@ pub(super) fn read_row(
     seq: u64,
     occurred_at: Millis,
 ) -> Result<ChangeRow, CodecError> {
-    let (reported, disposition) = if flags & REPORTED != 0 {
-        let byte = u32::from(reader.byte(Column::Reported)?);
-        let reported = ChangeKind::from_number(byte & 3)?;
-        (reported, Disposition::from_number(byte >> 2)?)
-    } else {
-        (kind, Disposition::Applied)
-    };
+    let (reported, disposition) = read_reported(reader, kind, flags)?;
     let origin = if flags & INFERRED != 0 {
         Origin::Inferred(read_inference(reader, seq, occurred_at)?)
     } else {

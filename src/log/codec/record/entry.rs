@@ -31,7 +31,7 @@ use crate::log::codec::tables::{MemberAt, NameAt, TextAt};
 
 const MORE: u16 = 1;
 const OBSERVER: u16 = 1 << 1;
-const EFFECTIVE: u16 = 1 << 4;
+pub(super) const EFFECTIVE: u16 = 1 << 4;
 const TS_OCCURRED: u16 = 1 << 5;
 const RECORDED: u16 = 1 << 6;
 const ID: u16 = 1 << 8;
@@ -211,12 +211,7 @@ struct RowHead {
 
 #[inline(always)] // as below
 fn read_head(reader: &mut impl RowReader, previous: &Previous) -> Result<RowHead, CodecError> {
-    let first = reader.byte(Column::Flags)?;
-    let second = match u16::from(first) & MORE {
-        0 => 0,
-        _ => reader.byte(Column::MoreFlags)?,
-    };
-    let flags = u16::from_le_bytes([first, second]);
+    let flags = read_flags(reader)?;
     let observer = if flags & OBSERVER != 0 {
         reader.index(Column::Observers)?
     } else {
@@ -231,6 +226,16 @@ fn read_head(reader: &mut impl RowReader, previous: &Previous) -> Result<RowHead
         observer,
         change,
     })
+}
+
+#[inline(always)] // as below
+pub(super) fn read_flags(reader: &mut impl RowReader) -> Result<u16, CodecError> {
+    let first = reader.byte(Column::Flags)?;
+    let second = match u16::from(first) & MORE {
+        0 => 0,
+        _ => reader.byte(Column::MoreFlags)?,
+    };
+    Ok(u16::from_le_bytes([first, second]))
 }
 
 /// Reads a row.
@@ -401,10 +406,7 @@ fn read_times(
 
 #[inline]
 fn read_text(reader: &mut impl RowReader, flag: u16) -> Result<Option<TextAt>, CodecError> {
-    if flag == 0 {
-        return Ok(None);
-    }
-    reader.text().map(Some)
+    (flag != 0).then(|| reader.text()).transpose()
 }
 
 #[inline(always)] // as above

@@ -58,6 +58,14 @@ impl Renumber for LinkBody {
     }
 }
 
+impl LinkBody {
+    /// The channels that it names.
+    pub(super) fn channels(&self) -> impl Iterator<Item = NameAt> {
+        let gaps = self.gaps.0.iter().map(|gap| gap.channel);
+        self.channel.into_iter().chain(gaps)
+    }
+}
+
 /// Whether the body alone expresses the link's state and service.
 pub(super) fn is_short(link: &LinkChange) -> bool {
     matches!(link.state, LinkState::Up | LinkState::Down)

@@ -7,6 +7,7 @@
 //! | `entry_body` | the rest of a row that is no change |
 //! | `snapshot`, `listing`, `stamp` | a snapshot, what it lists, and stamps in it |
 //! | `link`, `token` | the other entries |
+//! | `roster` | of a row, what it means for rosters |
 //! | `rules` | the rules of the commits and pages that follow |
 //! | `page`, `closed`, `reject`, `progress`, `forgotten` | records that are no entries |
 //!
@@ -30,6 +31,7 @@ pub(in crate::log) mod forgotten;
 pub(in crate::log) mod page;
 pub(in crate::log) mod progress;
 pub(in crate::log) mod reject;
+pub(in crate::log) mod roster;
 pub(in crate::log) mod rules;
 
 mod change;

@@ -5,6 +5,7 @@
 pub(in crate::log) mod erase;
 pub(in crate::log) mod map;
 pub(in crate::log) mod read;
+pub(in crate::log) mod roster;
 pub(in crate::log) mod write;
 
 use super::CodecError;

@@ -161,7 +161,7 @@ fn strings<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
 }
 
 /// Strings whose lengths, salts and texts are in three columns.
-fn string_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
+pub(super) fn string_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
     let count = reader.count(1 + SALT_BYTES)?;
     let mut heads = reader.clone();
     let mut marks = reader.clone();
@@ -180,6 +180,19 @@ fn string_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecE
     }
     *reader = texts;
     Ok(strings)
+}
+
+/// Passes over strings that [`string_columns`] reads.
+pub(super) fn pass_string_columns(reader: &mut Reader<'_>) -> Result<(), CodecError> {
+    let count = reader.count(1 + SALT_BYTES)?;
+    let mut bytes = 0_usize;
+    for _ in 0..count {
+        let head = Head::of(reader.varint()?)?;
+        let string = head.length.checked_add(head.mark_bytes());
+        let all = string.and_then(|string| bytes.checked_add(string));
+        bytes = all.ok_or(CodecError::Short)?;
+    }
+    reader.take(bytes).map(drop)
 }
 
 /// How long a string is, and whether it was erased.
@@ -430,11 +443,7 @@ impl<'a> TableReader<'a> {
     }
 
     #[cold]
-    fn new_member(
-        &mut self,
-        at: MemberAt,
-        of: [NameAt; 4],
-    ) -> Result<MemberId, CodecError> {
+    fn new_member(&mut self, at: MemberAt, of: [NameAt; 4]) -> Result<MemberId, CodecError> {
         let key = MemberKey::try_of(of, |name| self.name(name))?;
         let interned = self.names.member(key);
         *slot(&mut self.tables.members, "member", at)? = LazyMember::Interned(interned);

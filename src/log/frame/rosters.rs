@@ -1,0 +1,138 @@
+//! What the records of a block mean for rosters, stream by stream. A channel has all its records in one stream, so its own
+//! order is kept; that of the streams among one another is not looked at, and neither is most of each row.
+
+use super::FrameError;
+use super::decode::BlockPayload;
+use super::tagged::{OtherBody, Tagged};
+use crate::domain::names::Names;
+use crate::domain::rosters::RosterEntry;
+use crate::domain::time::Millis;
+use crate::log::codec::bytes::Reader;
+use crate::log::codec::columns::{ColumnPlaces, ColumnReader};
+use crate::log::codec::record::roster;
+use crate::log::codec::tables::roster::RosterTables;
+use crate::log::codec::{COLUMNS_VERSION, ORDERED_VERSION, STREAM_VERSION};
+use std::vec::IntoIter;
+
+/// The streams of a block.
+pub struct RosterStreams {
+    /// Those that were not begun.
+    streams: IntoIter<Vec<u8>>,
+    current: Option<RosterStream>,
+}
+
+/// A stream that is being read.
+struct RosterStream {
+    payload: Vec<u8>,
+    places: ColumnPlaces,
+    rows: RosterRows,
+}
+
+struct RosterRows {
+    tables: RosterTables,
+    /// The time of the last row.
+    occurred_at: Millis,
+    /// Rows that still follow under the last tag.
+    left: usize,
+}
+
+impl RosterStreams {
+    /// All streams of a block.
+    #[must_use]
+    pub(in crate::log) fn of_block(payload: BlockPayload) -> RosterStreams {
+        let streams: Vec<Vec<u8>> = payload.streams.into_iter().flatten().collect();
+        RosterStreams {
+            streams: streams.into_iter(),
+            current: None,
+        }
+    }
+
+    /// Appends the next entries, about `most` of them. Returns `false` behind the last one. Interns the names and members in
+    /// `names`, which must be the same dictionary each time.
+    ///
+    /// # Errors
+    /// A stream is not valid.
+    pub fn read(
+        &mut self,
+        names: &mut Names,
+        most: usize,
+        out: &mut Vec<RosterEntry>,
+    ) -> Result<bool, FrameError> {
+        let end = out.len().saturating_add(most);
+        while out.len() < end {
+            let Some(stream) = &mut self.current else {
+                let Some(payload) = self.streams.next() else {
+                    return Ok(false);
+                };
+                self.current = Some(RosterStream::open(payload, names)?);
+                continue;
+            };
+            if !stream.read(end, out)? {
+                self.current = None;
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl RosterStream {
+    fn open(payload: Vec<u8>, names: &mut Names) -> Result<RosterStream, FrameError> {
+        let mut reader = Reader::new(&payload);
+        let version = reader.byte()?;
+        let is_known = matches!(version, COLUMNS_VERSION | ORDERED_VERSION | STREAM_VERSION);
+        if !is_known {
+            return Err(FrameError::Layout(version));
+        }
+        let tables = RosterTables::read(&mut reader, names)?;
+        if version != ORDERED_VERSION {
+            // Where the records stand among those of other streams, or frames began.
+            let length = reader.count(1)?;
+            reader.take(length)?;
+        }
+        let places = ColumnPlaces::read(&mut reader, payload.len())?;
+        Ok(RosterStream {
+            payload,
+            places,
+            rows: RosterRows {
+                tables,
+                occurred_at: 0,
+                left: 0,
+            },
+        })
+    }
+
+    /// Appends entries until there are `end`, or the stream ends: then it returns `false`.
+    fn read(&mut self, end: usize, out: &mut Vec<RosterEntry>) -> Result<bool, FrameError> {
+        let mut reader = self.places.reader(&self.payload)?;
+        let more = self.rows.read(&mut reader, end, out)?;
+        self.places.move_to(&reader);
+        Ok(more)
+    }
+}
+
+impl RosterRows {
+    fn read(
+        &mut self,
+        reader: &mut ColumnReader<'_>,
+        end: usize,
+        out: &mut Vec<RosterEntry>,
+    ) -> Result<bool, FrameError> {
+        loop {
+            while self.left > 0 {
+                if out.len() >= end {
+                    return Ok(true);
+                }
+                roster::read_row(reader, &self.tables, &mut self.occurred_at, out)?;
+                self.left -= 1;
+            }
+            match Tagged::read(reader, &mut None)? {
+                None => return Ok(false),
+                Some(Tagged::Singles(rows) | Tagged::Commit(rows)) => self.left = rows,
+                Some(Tagged::Other(OtherBody::Page(page))) => {
+                    out.push(RosterEntry::Named(self.tables.name(page.channel())?));
+                }
+                Some(Tagged::Other(_)) => {}
+            }
+        }
+    }
+}
