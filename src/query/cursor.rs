@@ -275,9 +275,8 @@ impl Cursor {
                 frame.skip(cursor);
                 continue;
             }
-            let mut next = frame.header().first_seq;
             while let Some(record) = frame.next(cursor)? {
-                self.take_record(&record, &mut next, known, &cursor.names);
+                self.take_record(&record, known, &cursor.names);
             }
         }
         Ok(())
@@ -289,29 +288,21 @@ impl Cursor {
         if !self.reach(header, known) {
             return;
         }
-        let mut next = header.first_seq;
         for record in frame.records() {
-            self.take_record(&record, &mut next, known, &frame.names);
+            self.take_record(&record, known, &frame.names);
         }
     }
 
-    /// Takes a record. `next` is the seq of the next entry: records without entries count from there on.
-    fn take_record(
-        &mut self,
-        record: &ScopedRecord<'_>,
-        next: &mut u64,
-        known: u64,
-        names: &NameTable,
-    ) {
+    /// Takes a record. One without entries counts from the next entry on.
+    fn take_record(&mut self, record: &ScopedRecord<'_>, known: u64, names: &NameTable) {
         match record {
             ScopedRecord::Commit(commit) => {
                 for entry in commit.entries {
-                    *next = entry.seq + 1;
                     self.take(entry, known, names);
                 }
             }
-            ScopedRecord::Page { page, .. } => {
-                self.speaks(page.observer, page.channel, *next, names);
+            ScopedRecord::Page { page, next_seq, .. } => {
+                self.speaks(page.observer, page.channel, *next_seq, names);
             }
             _ => {}
         }

@@ -29,7 +29,7 @@ pub use pace::{PacedSink, PlaybackControl, Speed};
 
 use crate::domain::entry::Recording;
 use crate::domain::event::Event;
-use crate::store::{ScanScope, ScanStart, ScopedRecord, Store, StoreError};
+use crate::store::{ScanScope, ScanStart, Store, StoreError};
 use player::Player;
 pub use sink::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
 
@@ -111,13 +111,8 @@ impl Store {
             player.begin_at(open.retained_from);
         }
         while let Some(mut frame) = frames.next(&mut cursor)? {
-            // The state counts only the entries that were read: fewer, if it is that of one channel.
-            let mut next = frame.header().first_seq;
             while let Some(record) = frame.next(&mut cursor)? {
-                player.play(&record, next, cursor.view());
-                if let ScopedRecord::Commit(commit) = &record {
-                    next += commit.all.len() as u64;
-                }
+                player.play(&record, cursor.view());
                 if player.is_stopped() {
                     return Ok(());
                 }

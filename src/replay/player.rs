@@ -216,14 +216,23 @@ impl<'a> Player<'a> {
 }
 
 impl Player<'_> {
-    /// Plays a record. `next` is the entry that it makes, or the one behind it; `before` is the state before it.
-    pub fn play(&mut self, record: &ScopedRecord<'_>, next: u64, before: StateView<'_>) {
-        self.next = next;
+    /// Plays a record. `before` is the state before it.
+    pub fn play(&mut self, record: &ScopedRecord<'_>, before: StateView<'_>) {
         match record {
             // Also a commit of which only the first entries are in the scope.
             ScopedRecord::Commit(commit) => self.play_commit(commit.rules, commit.all, before),
-            ScopedRecord::Page { rules, page } => self.play_page(before, rules, page),
-            ScopedRecord::Closed(closed) => self.play_closed(closed, before),
+            ScopedRecord::Page {
+                rules,
+                page,
+                next_seq,
+            } => {
+                self.next = *next_seq;
+                self.play_page(before, rules, page);
+            }
+            ScopedRecord::Closed { end, next_seq } => {
+                self.next = *next_seq;
+                self.play_closed(end, before);
+            }
             ScopedRecord::Reject(_)
             | ScopedRecord::Settled(_)
             | ScopedRecord::Progress(_)
@@ -253,6 +262,7 @@ impl Player<'_> {
             return;
         };
         let (seq, at) = (first.seq, first.effective_at);
+        self.next = seq;
         if self.is_before_range(seq, at) || !self.is_of_channel(entries, before) {
             return;
         }

@@ -3,9 +3,11 @@
 
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
+use rollbook::domain::entry::Rules;
 use rollbook::ingest::IngestOptions;
 use rollbook::query::WhoFilter;
 use rollbook::replay::{self, PlayedLine, ReplayFilter};
+use rollbook::store::BlockSize;
 use rollbook_support as support;
 use rollbook_support::desk::Desk;
 use rollbook_support::feeds::{Heard, NOW, Shape, Tape, cases, tape};
@@ -183,6 +185,50 @@ fn cuts(desk: &Desk) {
     }
 }
 
+/// Plays each channel, and all of them, from each entry on.
+fn each_range_alike(plain: &Desk, sealed: &Desk) {
+    let known = plain.store.channels().unwrap().into_iter();
+    let mut channels: Vec<Option<String>> = known.map(|it| Some(it.channel)).collect();
+    channels.push(None);
+    for from in 1..=plain.store.head() {
+        for channel in &channels {
+            let mut filter = ReplayFilter::default().from_seq(from);
+            filter.channel.clone_from(channel);
+            let [found, expected] = [sealed, plain].map(|desk| {
+                let lines = played(desk, &filter, replay::LineShape::Rollbook);
+                lines.into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+            });
+            assert_eq!(found, expected, "{channel:?} from {from}");
+        }
+    }
+}
+
+/// Where one channel is read, most entries of a block are not given: they count all the same.
+#[test]
+fn a_paged_snapshot_in_a_range_is_played_page_by_page_whatever_is_sealed() {
+    let line = |text: &str| Heard {
+        now: NOW,
+        text: text.to_owned(),
+    };
+    let tape = Tape {
+        rules: Rules::default(),
+        lines: vec![
+            line(r#"{"t":"join","channel":"b","topic":"t","user":"ann","ts":1800000000000}"#),
+            line(r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1800000000000}"#),
+            line(r#"{"t":"join","channel":"a","topic":"t","user":"bob","ts":1800000000100}"#),
+            line(r#"{"t":"snapshot_begin","channel":"b","sync":"s","ts":1800000000200}"#),
+            line(r#"{"t":"snapshot_end","channel":"b","sync":"s","ts":1800000000200}"#),
+        ],
+    };
+    let (plain, sealed) = (Desk::of(&tape), Desk::of(&tape));
+    let size = BlockSize {
+        least: 1,
+        most: 100,
+    };
+    sealed.store.seal(size).unwrap();
+    each_range_alike(&plain, &sealed);
+}
+
 proptest! {
     #![proptest_config(cases(400))]
 
@@ -201,6 +247,13 @@ proptest! {
     #[test]
     fn before_a_part_the_roster_is_told_as_it_stood(tape in tape(Shape::Any, 20)) {
         cuts(&Desk::of(&tape));
+    }
+
+    #[test]
+    fn a_range_is_played_alike_whatever_is_sealed(tape in tape(Shape::Any, 20), most in 1_u64..40) {
+        let (plain, sealed) = (Desk::of(&tape), Desk::of(&tape));
+        sealed.store.seal(BlockSize { least: 1, most }).unwrap();
+        each_range_alike(&plain, &sealed);
     }
 
     #[test]

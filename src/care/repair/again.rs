@@ -74,7 +74,7 @@ impl Redecider {
     pub fn record(&mut self, record: DecodedRecord<'_>) {
         let record = match record {
             DecodedRecord::Commit(rules, entries) => return self.commit(rules, entries),
-            DecodedRecord::Other(other) => other,
+            DecodedRecord::Other(other, _) => other,
         };
         match record {
             Record::Commit { rules, entries } => self.commit(rules, entries),

@@ -132,7 +132,7 @@ impl RecordsAhead {
                 let entries = entries.iter_mut();
                 entries.for_each(|entry| translation.entry(entry, names));
             }
-            Some((PieceRecord::Other(other), _)) => match &mut **other {
+            Some((PieceRecord::Other(other, _), _)) => match &mut **other {
                 Record::Page { page, .. } => translation.page(page, names),
                 Record::Closed(end) => translation.end(end, names),
                 Record::Commit { .. }

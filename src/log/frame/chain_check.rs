@@ -64,9 +64,9 @@ impl ChainCheck {
                     .iter()
                     .for_each(|entry| self.facts.entry(entry, names));
             }
-            DecodedRecord::Other(Record::Page { page, .. }) => self.facts.touch(page.channel),
-            DecodedRecord::Other(Record::Closed(_)) => self.facts.scope(None),
-            DecodedRecord::Other(_) => {}
+            DecodedRecord::Other(Record::Page { page, .. }, _) => self.facts.touch(page.channel),
+            DecodedRecord::Other(Record::Closed(_), _) => self.facts.scope(None),
+            DecodedRecord::Other(..) => {}
         }
     }
 

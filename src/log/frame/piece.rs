@@ -12,17 +12,8 @@ use std::ops::Range;
 pub enum DecodedRecord<'a> {
     /// Entries that were appended together.
     Commit(&'a Rules, &'a [Entry]),
-    /// Any other.
-    Other(&'a Record),
-}
-
-impl<'a> From<&'a Record> for DecodedRecord<'a> {
-    fn from(record: &'a Record) -> Self {
-        match record {
-            Record::Commit { rules, entries } => DecodedRecord::Commit(rules, entries),
-            other => DecodedRecord::Other(other),
-        }
-    }
+    /// Any other, and the number of the entry that follows it.
+    Other(&'a Record, u64),
 }
 
 impl DecodedRecord<'_> {
@@ -33,7 +24,7 @@ impl DecodedRecord<'_> {
                 rules: *rules,
                 entries: entries.to_vec(),
             },
-            DecodedRecord::Other(other) => other.clone(),
+            DecodedRecord::Other(other, _) => other.clone(),
         }
     }
 }
@@ -57,7 +48,8 @@ pub(super) struct RecordPiece {
 pub(super) enum PieceRecord {
     /// The entries from one number up to, but not including, another.
     Commit(Rules, Range<usize>),
-    Other(Box<Record>),
+    /// Any other, and the number of the entry that follows it.
+    Other(Box<Record>, u64),
 }
 
 /// A commit, and what the chain needs of it.
@@ -116,9 +108,9 @@ impl RecordPiece {
         self.records.push(PieceRecord::Commit(rules, entries));
     }
 
-    /// Adds a record without entries.
-    pub fn other(&mut self, record: Record) {
-        self.records.push(PieceRecord::Other(Box::new(record)));
+    /// Adds a record without entries, which stands before the entry `seq`.
+    pub fn other(&mut self, record: Record, seq: u64) {
+        self.records.push(PieceRecord::Other(Box::new(record), seq));
     }
 
     /// Notes that the records without a stream are of this one.
@@ -174,7 +166,7 @@ impl RecordPiece {
         let record = self.records.get_mut(*number as usize)?;
         let entries = match record {
             PieceRecord::Commit(_, entries) => self.entries.get_mut(entries.clone())?,
-            PieceRecord::Other(_) => &mut [],
+            PieceRecord::Other(..) => &mut [],
         };
         Some((record, entries))
     }
@@ -190,7 +182,7 @@ impl RecordPiece {
             PieceRecord::Commit(rules, entries) => {
                 DecodedRecord::Commit(rules, self.entries.get(entries.clone())?)
             }
-            PieceRecord::Other(other) => DecodedRecord::Other(other),
+            PieceRecord::Other(other, seq) => DecodedRecord::Other(other, *seq),
         })
     }
 

@@ -269,7 +269,7 @@ impl RecordDecoder {
                 }
                 Some(RecordBegin::Other(body)) => {
                     if let Some(other) = self.other(body, tables, counts)? {
-                        piece.other(other);
+                        piece.other(other, seq);
                     }
                     0
                 }

@@ -64,7 +64,7 @@ impl StateCursor {
                 }
             }
             ScopedRecord::Page { page, .. } => self.state.apply_page(page),
-            ScopedRecord::Closed(closed) => self.state.apply_closed(closed),
+            ScopedRecord::Closed { end, .. } => self.state.apply_closed(end),
             ScopedRecord::Reject(reject) => self.bookkeeping.count_reject(reject),
             ScopedRecord::Settled(_) | ScopedRecord::Forgotten(_) => {}
             ScopedRecord::Progress(progress) => {

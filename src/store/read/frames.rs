@@ -375,7 +375,7 @@ impl<'a> ScopedFrame<'a> {
     pub(super) fn entry(&self, at: usize) -> Option<&Entry> {
         match self.records.as_ref()?.current()? {
             DecodedRecord::Commit(_, entries) => entries.get(at),
-            DecodedRecord::Other(_) => None,
+            DecodedRecord::Other(..) => None,
         }
     }
 

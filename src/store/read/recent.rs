@@ -10,6 +10,7 @@ use crate::domain::entry::Entry;
 use crate::domain::names::NameTable;
 use crate::limits;
 use crate::log::Record;
+use crate::log::frame::DecodedRecord;
 use crate::store::locks::held;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +29,14 @@ impl RecentFrame {
     /// Its records, in the form in which readers of the log get them.
     pub fn records(&self) -> impl Iterator<Item = ScopedRecord<'_>> {
         let end = ScopeEnd::of(&ScanScope::default());
-        let records = self.records.iter();
-        records.map(move |record| ScopedRecord::of(record.into(), &end))
+        let mut next = self.frame.header.first_seq;
+        self.records.iter().map(move |record| {
+            let decoded = DecodedRecord::Other(record, next);
+            if let Record::Commit { entries, .. } = record {
+                next += entries.len() as u64;
+            }
+            ScopedRecord::of(decoded, &end)
+        })
     }
 
     /// About how much memory it needs. Names are not counted, because the writer has them in any case.

@@ -17,9 +17,16 @@ pub enum ScopedRecord<'a> {
         rules: &'a Rules,
         /// The step.
         page: &'a Page,
+        /// The number of the entry that follows.
+        next_seq: u64,
     },
     /// An ingest connection that was closed normally.
-    Closed(&'a ConnectionEnd),
+    Closed {
+        /// Whose.
+        end: &'a ConnectionEnd,
+        /// The number of the entry that follows.
+        next_seq: u64,
+    },
     /// A rejected line.
     Reject(&'a Reject),
     /// A rejected line, by its ordinal from 1, was accepted by a later retry.
@@ -53,22 +60,25 @@ impl<'a> ScopedRecord<'a> {
     /// A record, with its entries up to the end of the scope.
     #[inline]
     pub(super) fn of(record: DecodedRecord<'a>, end: &ScopeEnd) -> Self {
-        let other = match record {
-            DecodedRecord::Commit(rules, entries) => {
-                return ScopedRecord::Commit(ScopedCommit {
-                    rules,
-                    entries: end.cut(entries),
-                    all: entries,
-                });
-            }
-            DecodedRecord::Other(other) => other,
+        let of_commit = |rules, entries| {
+            ScopedRecord::Commit(ScopedCommit {
+                rules,
+                entries: end.cut(entries),
+                all: entries,
+            })
+        };
+        let (other, next_seq) = match record {
+            DecodedRecord::Commit(rules, entries) => return of_commit(rules, entries),
+            DecodedRecord::Other(other, next_seq) => (other, next_seq),
         };
         match other {
-            Record::Commit { rules, entries } => {
-                ScopedRecord::of(DecodedRecord::Commit(rules, entries), end)
-            }
-            Record::Page { rules, page } => ScopedRecord::Page { rules, page },
-            Record::Closed(closed) => ScopedRecord::Closed(closed),
+            Record::Commit { rules, entries } => of_commit(rules, entries),
+            Record::Page { rules, page } => ScopedRecord::Page {
+                rules,
+                page,
+                next_seq,
+            },
+            Record::Closed(end) => ScopedRecord::Closed { end, next_seq },
             Record::Reject(reject) => ScopedRecord::Reject(reject),
             Record::Settled(reject) => ScopedRecord::Settled(*reject),
             Record::Progress(progress) => ScopedRecord::Progress(progress),

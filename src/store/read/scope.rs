@@ -89,10 +89,10 @@ impl ScopeEnd {
     #[inline]
     pub fn leaves_out(&self, record: DecodedRecord<'_>, head: u64) -> bool {
         let recorded_at = match record {
-            DecodedRecord::Other(Record::Page { page, .. }) => page.recorded_at,
-            DecodedRecord::Other(Record::Closed(closed)) => closed.recorded_at,
+            DecodedRecord::Other(Record::Page { page, .. }, _) => page.recorded_at,
+            DecodedRecord::Other(Record::Closed(closed), _) => closed.recorded_at,
             // A commit is cut; the others have no place among the entries.
-            DecodedRecord::Commit(..) | DecodedRecord::Other(_) => return false,
+            DecodedRecord::Commit(..) | DecodedRecord::Other(..) => return false,
         };
         self.known_at.is_some_and(|known_at| recorded_at > known_at)
             || self.last.is_some_and(|last| head >= last)

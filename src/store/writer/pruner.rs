@@ -140,7 +140,7 @@ impl StoreShared {
             let other = match record {
                 None => return Ok(Some(latest)),
                 Some(DecodedRecord::Commit(..)) => continue,
-                Some(DecodedRecord::Other(other)) => other,
+                Some(DecodedRecord::Other(other, _)) => other,
             };
             let recorded_at = match other {
                 Record::Page { page, .. } => {
