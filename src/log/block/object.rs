@@ -24,7 +24,7 @@ const SINGLE_PAYLOAD: u8 = 1;
 /// More streams than these are many: once a byte of an order had a stream's number and a flag.
 const FEW_STREAMS: usize = 128;
 /// So much of an object is read at once for its header, which is rarely longer.
-pub(super) const FRONT_BYTES: usize = 16 << 10;
+pub(super) const FRONT_BYTES: usize = 32 << 10;
 /// zstd's level: higher ones cost several times as much and save little (`benches/README.md`).
 const ZSTD_LEVEL: i32 = 9;
 

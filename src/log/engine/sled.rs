@@ -45,6 +45,8 @@ const TRIM_BATCH: u64 = 1_024;
 
 /// sled rewrites a page once it was changed so often, and moves another one.
 const CHANGES_A_PAGE: usize = 11;
+/// Changes of the small page along with one of a key value. Several of these share a page, so fewer are due.
+const CHANGES_A_KEY_VALUE: usize = 2;
 
 /// One repeated access to a value for this many of its bytes: so sled keeps leaves of about 32 MiB in all.
 const LOOK_BYTES: usize = 2 << 10;
@@ -438,7 +440,7 @@ impl KeyValues for SledJournal {
             return Err(JournalError::TooLarge(key.len() + value.len()));
         }
         guarded(|| self.key_values.insert(key, value).map(drop).map_err(engine))?;
-        self.move_pages(CHANGES_A_PAGE / 5)
+        self.move_pages(CHANGES_A_KEY_VALUE)
     }
 
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
@@ -456,6 +458,6 @@ impl KeyValues for SledJournal {
 
     fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
         guarded(|| self.key_values.remove(key).map(drop).map_err(engine))?;
-        self.move_pages(CHANGES_A_PAGE / 5)
+        self.move_pages(CHANGES_A_KEY_VALUE)
     }
 }

@@ -23,13 +23,13 @@ pub(super) struct StreamOrder {
     at: usize,
     first_seq: u64,
     /// The places whose records are being read, in order.
-    ahead: Vec<PlaceAhead>,
+    upcoming: Vec<NextPlace>,
     /// For each stream the first of them.
     first: [u32; STREAMS_MAX],
 }
 
 /// A place whose record is being read.
-struct PlaceAhead {
+struct NextPlace {
     at: usize,
     of: u8,
     /// The number of the next entry there.
@@ -109,7 +109,7 @@ impl StreamOrder {
             passed: 0,
             at: 0,
             first_seq: header.first_seq,
-            ahead: Vec::new(),
+            upcoming: Vec::new(),
             first: [NO_PLACE; STREAMS_MAX],
         };
         let read = streams
@@ -178,7 +178,7 @@ impl StreamOrder {
         counts: &mut RecordCounts,
         piece: &mut RecordPiece,
     ) -> Result<bool, FrameError> {
-        self.look_ahead();
+        self.find_upcoming();
         for (first, of) in self.first.into_iter().zip(0..) {
             let mut at = first;
             if at == NO_PLACE {
@@ -190,29 +190,29 @@ impl StreamOrder {
                 if let Some(read) = read {
                     at = self.is_read(at, of, &read)?;
                 }
-                Ok(self.ahead.get(at as usize).map(|next| next.seq))
+                Ok(self.upcoming.get(at as usize).map(|next| next.seq))
             })?;
             if !more {
                 return Err(wrong());
             }
             piece.are_of(of);
         }
-        for read in self.ahead.iter().filter_map(|place| place.number) {
+        for read in self.upcoming.iter().filter_map(|place| place.number) {
             piece.follow(read);
         }
-        Ok(!self.ahead.is_empty())
+        Ok(!self.upcoming.is_empty())
     }
 
     /// Finds the next places of the streams that are read.
-    fn look_ahead(&mut self) {
-        self.ahead.clear();
-        while self.ahead.len() < PIECE_ENTRIES
+    fn find_upcoming(&mut self) {
+        self.upcoming.clear();
+        while self.upcoming.len() < PIECE_ENTRIES
             && let Some((at, of)) = self.next_place()
         {
             while self.bare.get(self.passed).is_some_and(|&bare| bare < at) {
                 self.passed += 1;
             }
-            self.ahead.push(PlaceAhead {
+            self.upcoming.push(NextPlace {
                 at,
                 of,
                 seq: self.first_seq.wrapping_add((at - self.passed) as u64),
@@ -223,7 +223,7 @@ impl StreamOrder {
             self.at = at + 1;
         }
         self.first = [NO_PLACE; STREAMS_MAX];
-        for (number, place) in self.ahead.iter_mut().enumerate().rev() {
+        for (number, place) in self.upcoming.iter_mut().enumerate().rev() {
             if let Some(first) = self.first.get_mut(usize::from(place.of)) {
                 place.next = std::mem::replace(first, number as u32);
             }
@@ -232,7 +232,7 @@ impl StreamOrder {
 
     /// Notes the record of the stream `of` at a place. Returns the next place of the stream.
     fn is_read(&mut self, at: u32, of: u8, read: &ReadRecord) -> Result<u32, FrameError> {
-        let place = self.ahead.get_mut(at as usize).ok_or_else(wrong)?;
+        let place = self.upcoming.get_mut(at as usize).ok_or_else(wrong)?;
         place.number = read.number;
         if place.is_bare != (read.entries == 0) {
             return Err(wrong());
@@ -246,7 +246,7 @@ impl StreamOrder {
             }
             self.at = self.at.max(end);
             // Its other entries have places, too.
-            while let Some(inside) = self.ahead.get(next as usize).filter(|it| it.at < end) {
+            while let Some(inside) = self.upcoming.get(next as usize).filter(|it| it.at < end) {
                 next = inside.next;
             }
         }
