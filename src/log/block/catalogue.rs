@@ -262,21 +262,24 @@ impl Blocks {
         channel: Option<u64>,
     ) -> Result<BlockPayload, JournalError> {
         let number = block.position;
-        // Where all is wanted, one access gets it.
-        let whole = match channel {
-            None => Some(self.objects.read(number, 0, block.bytes())?),
-            Some(_) => None,
+        let sections = std::iter::once(block.order()).chain(block.sections(channel));
+        let sections: Vec<Option<Section>> = sections.collect();
+        let wanted: Vec<Section> = sections.iter().copied().flatten().collect();
+        let plain = match channel {
+            // One access gets all.
+            None => {
+                let bytes = self.objects.read(number, 0, block.bytes())?;
+                let plain = wanted.iter().map(|section| section.plain_of(&bytes));
+                let plain = plain.collect::<Result<Vec<_>, _>>();
+                plain.map_err(|error| damaged(number, &error))?
+            }
+            Some(_) => self.sections(number, &wanted)?,
         };
-        let read = |section: Section| match &whole {
-            Some(bytes) => section.plain_of(bytes).map_err(|it| damaged(number, &it)),
-            None => self.section(number, section),
-        };
-        let streams = block.sections(channel);
+        let mut plain = plain.into_iter();
+        let mut streams = sections.into_iter().map(|it| it.and_then(|_| plain.next()));
         Ok(BlockPayload {
-            order: block.order().map(read).transpose()?,
-            streams: streams
-                .map(|section| section.map(read).transpose())
-                .collect::<Result<_, JournalError>>()?,
+            order: streams.next().flatten(),
+            streams: streams.collect(),
         })
     }
 
@@ -341,6 +344,25 @@ impl Blocks {
         section
             .plain(&stored)
             .map_err(|error| damaged(number, &error))
+    }
+
+    /// Several sections, decompressed. Those that stand side by side are read at once.
+    fn sections(&self, number: u64, sections: &[Section]) -> Result<Vec<Vec<u8>>, JournalError> {
+        let mut plain = Vec::with_capacity(sections.len());
+        for run in sections.chunk_by(Section::is_followed_by) {
+            let from = run.first().map_or(0, |first| first.stored().0);
+            let lengths = run.iter().map(|section| section.stored().1);
+            let stored = self.objects.read(number, from, lengths.sum())?;
+            let mut rest = stored.as_slice();
+            for section in run {
+                let (_, length) = section.stored();
+                let (stored, behind) = rest.split_at(length.min(rest.len()));
+                let section = section.plain(stored);
+                plain.push(section.map_err(|error| damaged(number, &error))?);
+                rest = behind;
+            }
+        }
+        Ok(plain)
     }
 
     /// Stores a block, and makes it durable. Readers do not see it yet.

@@ -157,6 +157,12 @@ impl Section {
         (self.at as u64, self.stored_len.saturating_add(SUM_BYTES))
     }
 
+    /// Whether another one stands behind it.
+    pub(super) fn is_followed_by(&self, next: &Section) -> bool {
+        let (at, length) = self.stored();
+        at.saturating_add(length as u64) == next.at as u64
+    }
+
     /// What is compressed, from what is stored there, once its CRC is checked.
     pub(super) fn packed<'a>(&self, stored: &'a [u8]) -> Result<&'a [u8], BlockError> {
         let (at, whole) = self.stored();

@@ -39,6 +39,8 @@ pub struct Block {
     /// format.
     order: Option<Section>,
     streams: Vec<BlockStream>,
+    /// Where the streams behind the first one begin: side by side, since every question looks for one.
+    starts: Vec<u64>,
     /// What it says of its channels; `None` in the earlier formats.
     channels: Option<BlockChannels>,
     /// Bytes of the object.
@@ -168,8 +170,7 @@ impl Block {
 
     /// The number of the stream with the channel of this hash; 0 where there is none of its own.
     fn own_stream(&self, channel: u64) -> usize {
-        let is_before = |stream: &BlockStream| stream.from.is_none_or(|from| from <= channel);
-        self.streams.partition_point(is_before).saturating_sub(1)
+        self.starts.partition_point(|&from| from <= channel)
     }
 
     /// The sections of a block, as they are stored in the object of which these are all bytes.
@@ -337,6 +338,7 @@ impl Block {
             header,
             position: body.position,
             order,
+            starts: streams.iter().filter_map(|stream| stream.from).collect(),
             streams,
             channels,
             bytes: end,

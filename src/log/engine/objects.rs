@@ -104,6 +104,8 @@ pub struct FolderObjects {
 
 /// What the names of the files end in.
 const ENDING: &str = ".block";
+/// So many bytes are read without asking how long a file is.
+const READ_AT_ONCE: usize = 1 << 20;
 /// The same while a file is being written.
 const UNFINISHED: &str = ".block.new";
 
@@ -207,11 +209,9 @@ impl ObjectStore for FolderObjects {
     fn read(&self, number: u64, from: u64, length: usize) -> Result<Vec<u8>, JournalError> {
         let path = self.path(number, ENDING);
         let read = File::open(&path).and_then(|mut file| {
-            let left = file.metadata()?.len().saturating_sub(from);
-            let length = usize::try_from(left).unwrap_or(usize::MAX).min(length);
             file.seek(SeekFrom::Start(from))?;
-            let mut bytes = vec![0; length];
-            file.read_exact(&mut bytes)?;
+            let mut bytes = Vec::with_capacity(length.min(READ_AT_ONCE));
+            file.take(length as u64).read_to_end(&mut bytes)?;
             Ok(bytes)
         });
         read.map_err(|error| match error.kind() {

@@ -7,14 +7,10 @@ use super::stream::{ReadRecord, RecordCounts, Stream};
 use crate::domain::names::Names;
 use crate::limits::PIECE_ENTRIES;
 use crate::log::codec::bytes::Reader;
-use memchr::{memchr, memchr2};
 
 /// The order of the records of a block. Each entry has a place, and so has each record without entries.
 pub(super) struct StreamOrder {
-    /// The numbers of the streams that are read.
-    read: Vec<u8>,
-    /// For each place its stream; [`NOT_READ`] where the record is of a stream that is not read, or begins earlier.
-    streams: Vec<u8>,
+    places: StreamPlaces,
     /// The places of records without entries.
     bare: Vec<usize>,
     /// How many of these were passed.
@@ -39,6 +35,49 @@ struct NextPlace {
     next: u32,
     /// The number of the record in the piece, if there is one to be given.
     number: Option<usize>,
+}
+
+/// The places of the streams that are read.
+enum StreamPlaces {
+    /// For each place of the block its stream; [`NOT_READ`] where the record is of a stream that is not read, or begins
+    /// earlier.
+    All(Vec<u8>),
+    /// Where most streams are not read: only the others' places, in order, each with its stream; and how many were passed.
+    Few(Vec<(usize, u8)>, usize),
+}
+
+impl StreamPlaces {
+    /// The first place from `at` on, and its stream.
+    fn next(&mut self, at: usize) -> Option<(usize, u8)> {
+        match self {
+            StreamPlaces::All(streams) => {
+                let mut rest = streams.get(at..)?.iter().zip(at..);
+                let (&of, at) = rest.find(|&(&of, _)| of != NOT_READ)?;
+                Some((at, of))
+            }
+            StreamPlaces::Few(places, passed) => {
+                let rest = places.get(*passed..)?;
+                *passed += rest.iter().take_while(|&&(place, _)| place < at).count();
+                places.get(*passed).copied()
+            }
+        }
+    }
+
+    /// Whether the places behind `at` up to, but not including, `end` exist, and are of no other stream that is read.
+    fn are_of(&self, of: u8, at: usize, end: usize) -> bool {
+        match self {
+            StreamPlaces::All(streams) => {
+                let others = streams.get(at + 1..end);
+                others.is_some_and(|others| others.iter().all(|&it| it == NOT_READ || it == of))
+            }
+            StreamPlaces::Few(places, _) => {
+                let behind = places.partition_point(|&(place, _)| place <= at);
+                let rest = places.get(behind..).unwrap_or_default().iter();
+                let mut others = rest.take_while(|&&(place, _)| place < end);
+                others.all(|&(_, it)| it == of)
+            }
+        }
+    }
 }
 
 /// There is no such place.
@@ -83,6 +122,39 @@ impl Iterator for RecordPlaces<'_> {
     }
 }
 
+/// For each place its stream.
+fn all_places(places: &[(Vec<u8>, u8)], all: usize) -> Result<Vec<u8>, FrameError> {
+    let mut streams = vec![NOT_READ; all];
+    for (places, stream) in places {
+        for at in RecordPlaces::of(places) {
+            match streams.get_mut(at?) {
+                Some(of) if *of == NOT_READ => *of = *stream,
+                _ => return Err(wrong()),
+            }
+        }
+    }
+    Ok(streams)
+}
+
+/// The places alone, in order, each with its stream.
+fn few_places(places: &[(Vec<u8>, u8)], all: usize) -> Result<Vec<(usize, u8)>, FrameError> {
+    let mut few = Vec::new();
+    for (places, stream) in places {
+        for at in RecordPlaces::of(places) {
+            few.push((at?, *stream));
+        }
+    }
+    // It merges what is sorted already.
+    few.sort_by_key(|&(at, _)| at);
+    let are_apart = few.is_sorted_by(|a, b| a.0 < b.0);
+    let end = few.last().is_none_or(|&(last, _)| last < all);
+    if are_apart && end {
+        Ok(few)
+    } else {
+        Err(wrong())
+    }
+}
+
 fn wrong() -> FrameError {
     FrameError::Disagree("the order of records")
 }
@@ -100,11 +172,9 @@ impl StreamOrder {
         if streams.len() == 1 {
             return Ok((frames, None));
         }
-        let numbered = streams.iter().zip(0..);
-        let read = numbered.filter_map(|(of, number)| of.as_ref().map(|_| number));
+        let is_all = streams.iter().all(Option::is_some);
         let mut order = StreamOrder {
-            read: read.collect(),
-            streams: Vec::new(),
+            places: StreamPlaces::All(Vec::new()),
             bare: Vec::new(),
             passed: 0,
             at: 0,
@@ -118,7 +188,7 @@ impl StreamOrder {
             .filter_map(|(of, number)| Some((of.as_mut()?, number)));
         let places = read.map(|(stream, number)| Some((stream.take_places()?, number)));
         match places.collect::<Option<Vec<(Vec<u8>, u8)>>>() {
-            Some(places) => order.place(reader.rest(), header, &places)?,
+            Some(places) => order.place(reader.rest(), header, &places, is_all)?,
             None => order.take(reader.rest(), streams),
         }
         Ok((frames, Some(order)))
@@ -130,6 +200,7 @@ impl StreamOrder {
         bare: &[u8],
         header: &FrameHeader,
         places: &[(Vec<u8>, u8)],
+        is_all: bool,
     ) -> Result<(), FrameError> {
         let others = [header.pages, header.rejects, header.progress];
         let others = others.into_iter().fold(0, u64::saturating_add);
@@ -138,15 +209,12 @@ impl StreamOrder {
             return Err(wrong());
         }
         let all = header.entries.saturating_add(others);
-        self.streams = vec![NOT_READ; usize::try_from(all).map_err(|_| wrong())?];
-        for (places, stream) in places {
-            for at in RecordPlaces::of(places) {
-                match self.streams.get_mut(at?) {
-                    Some(of) if *of == NOT_READ => *of = *stream,
-                    _ => return Err(wrong()),
-                }
-            }
-        }
+        let all = usize::try_from(all).map_err(|_| wrong())?;
+        self.places = if is_all {
+            StreamPlaces::All(all_places(places, all)?)
+        } else {
+            StreamPlaces::Few(few_places(places, all)?, 0)
+        };
         Ok(())
     }
 
@@ -167,7 +235,7 @@ impl StreamOrder {
                 _ => of,
             }
         };
-        self.streams = order.iter().map(stream).collect();
+        self.places = StreamPlaces::All(order.iter().map(stream).collect());
     }
 
     /// Decodes the next records of the streams that are read, stream by stream. Returns `false` behind the last one.
@@ -207,7 +275,7 @@ impl StreamOrder {
     fn find_upcoming(&mut self) {
         self.upcoming.clear();
         while self.upcoming.len() < PIECE_ENTRIES
-            && let Some((at, of)) = self.next_place()
+            && let Some((at, of)) = self.places.next(self.at)
         {
             while self.bare.get(self.passed).is_some_and(|&bare| bare < at) {
                 self.passed += 1;
@@ -240,8 +308,7 @@ impl StreamOrder {
         let mut next = place.next;
         if read.entries > 1 {
             let end = place.at + read.entries;
-            let others = self.streams.get(place.at + 1..end).ok_or_else(wrong)?;
-            if others.iter().any(|&other| other != NOT_READ && other != of) {
+            if !self.places.are_of(of, place.at, end) {
                 return Err(wrong());
             }
             self.at = self.at.max(end);
@@ -251,19 +318,5 @@ impl StreamOrder {
             }
         }
         Ok(next)
-    }
-
-    /// The next place with a record that is read, and its stream.
-    fn next_place(&self) -> Option<(usize, u8)> {
-        let rest = self.streams.get(self.at..)?;
-        let near = match *self.read {
-            _ if rest.first().is_some_and(|&of| of != NOT_READ) => Some(0),
-            // Most places are of streams that are not read.
-            [only] => memchr(only, rest),
-            [first, second] => memchr2(first, second, rest),
-            _ => rest.iter().position(|&of| of != NOT_READ),
-        };
-        let at = self.at + near?;
-        Some((at, *self.streams.get(at)?))
     }
 }
