@@ -36,7 +36,7 @@ fn replay(c: &mut Criterion) {
         group.bench_function(format!("{name}, into rosters"), |b| {
             b.iter(|| {
                 let (mut rosters, mut reader) = (Rosters::new(), store.roster_entries(..).unwrap());
-                while let Some((entries, _)) = reader.next().unwrap() {
+                while let Some((entries, _)) = reader.next_piece().unwrap() {
                     entries.iter().for_each(|entry| rosters.apply(entry));
                 }
                 rosters

@@ -137,6 +137,12 @@ pub const AHEAD_BYTES_MIN: u64 = if cfg!(debug_assertions) {
 };
 /// Entries that are decoded, and handed over by this thread, at a time; or those of one commit, if they are more.
 pub const PIECE_ENTRIES: usize = if cfg!(debug_assertions) { 4 } else { 512 };
+/// Bytes of all blocks from which on a second thread reads what they mean for rosters, ahead of the reader.
+pub const ROSTERS_AHEAD_BYTES_MIN: u64 = if cfg!(debug_assertions) {
+    1 << 10
+} else {
+    256 << 10
+};
 /// What so many entries mean for rosters is read at a time.
 pub const ROSTER_PIECE_ENTRIES: usize = if cfg!(debug_assertions) { 4 } else { 4_096 };
 /// How often it hands over before the reader takes any. With what each of both is at, the entries of a reader need 1 MiB, and

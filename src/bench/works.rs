@@ -254,7 +254,7 @@ fn replayed(store: &Store, sizes: &Sizes) -> Result<[Work; 2], BenchError> {
     for _ in 0..sizes.replays {
         into_rosters.time(|| {
             let (mut rosters, mut reader) = (Rosters::new(), store.roster_entries(..)?);
-            while let Some((entries, _)) = reader.next()? {
+            while let Some((entries, _)) = reader.next_piece()? {
                 entries.iter().for_each(|entry| rosters.apply(entry));
             }
             Ok::<Rosters, StoreError>(rosters)

@@ -1,6 +1,6 @@
 //! Reads ahead what is soon needed from memory: of the next events their names, their members, and the slots; of a list its
-//! names or members. Nothing follows from it. But what waits for one of these cannot go on, while many can be waited for
-//! together.
+//! names or members. What is found is compared before it counts, so nothing follows from it but this: what waits for one of
+//! these cannot go on, while many can be waited for together.
 
 use super::event::{Event, EventPayload};
 use super::names::{MemberId, MemberKey, NameId, Names};
@@ -57,7 +57,7 @@ impl State {
 
 impl Names {
     /// The numbers of names; those without one get one now.
-    pub fn intern_all<'t>(&mut self, texts: &[&'t str], mut take: impl FnMut(NameId)) {
+    pub fn intern_all(&mut self, texts: &[&str], mut take: impl FnMut(NameId)) {
         if self.members() < MEMBERS_MIN {
             texts.iter().for_each(|text| take(self.intern(text)));
             return;

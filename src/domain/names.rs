@@ -228,7 +228,7 @@ impl Names {
             return known.unwrap_or_else(|| self.add(text, self.keyed.hash_one(text)));
         }
         let ends = NameEnds::of(text);
-        if let Some(name) = self.recent.get(ends)
+        if let Some(name) = self.recent.get(ends).map(NameId)
             && (ends.are_whole() || self.is_called(name, text))
         {
             return name;
@@ -236,7 +236,7 @@ impl Names {
         let hash = self.keyed.hash_one(text);
         let known = self.find_hashed(text, hash);
         let name = known.unwrap_or_else(|| self.add(text, hash));
-        self.recent.put(ends, name, self.len());
+        self.recent.put(ends, name.0, self.len());
         name
     }
 
@@ -295,7 +295,7 @@ impl Names {
     pub(super) fn recent(&self, text: &str) -> Option<NameId> {
         match text {
             "" => self.empty,
-            text => self.recent.get(NameEnds::of(text)),
+            text => self.recent.get(NameEnds::of(text)).map(NameId),
         }
     }
 

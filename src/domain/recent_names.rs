@@ -1,7 +1,5 @@
 //! A small table in front of the dictionary.
 
-use super::names::NameId;
-
 /// Names that were looked up lately. Most lines have names of the lines before: this finds them without the keyed
 /// hash, which costs more than comparing the text. Names that share a slot only push each other out.
 ///
@@ -13,7 +11,7 @@ pub(super) struct RecentNames(Vec<RecentName>);
 #[derive(Debug, Clone, Copy)]
 struct RecentName {
     ends: NameEnds,
-    name: NameId,
+    name: u32,
 }
 
 impl RecentNames {
@@ -24,14 +22,14 @@ impl RecentNames {
         ends.hash() as usize & self.0.len().wrapping_sub(1)
     }
 
-    /// The name with these ends that was looked up last, if it still has its slot.
-    pub fn get(&self, ends: NameEnds) -> Option<NameId> {
+    /// The number of the name with these ends that was looked up last, if it still has its slot.
+    pub fn get(&self, ends: NameEnds) -> Option<u32> {
         let recent = self.0.get(self.slot(ends))?;
         (recent.ends == ends).then_some(recent.name)
     }
 
     /// `names`: the size of the dictionary.
-    pub fn put(&mut self, ends: NameEnds, name: NameId, names: usize) {
+    pub fn put(&mut self, ends: NameEnds, name: u32, names: usize) {
         let wanted = (2 * names).next_power_of_two().min(Self::SLOTS_MAX);
         if names >= Self::NAMES_MIN && self.0.len() < wanted {
             let ends = NameEnds::NONE;

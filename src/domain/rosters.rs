@@ -8,6 +8,7 @@ use super::time::Millis;
 
 /// What an entry means for rosters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RosterEntry {
     /// A change of a member.
     Change {
@@ -22,7 +23,7 @@ pub enum RosterEntry {
         /// When it took effect, Unix ms.
         effective_at: Millis,
     },
-    /// A snapshot of a channel. What follows from it stands before it, as changes.
+    /// A snapshot of a channel. What follows from it stands behind it, as changes.
     Snapshot {
         /// The channel.
         channel: NameId,
@@ -36,7 +37,7 @@ pub enum RosterEntry {
 
 impl RosterEntry {
     /// What an entry means: nothing, if it names no channel; of a link, one for each channel that it names.
-    pub fn of(entry: &Entry, mut take: impl FnMut(RosterEntry)) {
+    pub(crate) fn of(entry: &Entry, mut take: impl FnMut(RosterEntry)) {
         let effective_at = entry.effective_at;
         match &entry.payload {
             Payload::Change(change) => take(RosterEntry::Change {
@@ -63,7 +64,8 @@ impl RosterEntry {
     }
 }
 
-/// Which members are present, in all channels.
+/// Which members are present, in all channels, by the entries that were applied: who came before the first of them is not
+/// known. All are of one reader, whose numbers these are.
 #[derive(Debug, Clone, Default)]
 pub struct Rosters {
     /// By the member's number.

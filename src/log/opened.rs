@@ -65,7 +65,7 @@ impl FrameBytes {
 }
 
 /// Two threads can work at the same time.
-pub static HAS_CORES: LazyLock<bool> =
+pub(crate) static HAS_CORES: LazyLock<bool> =
     LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
 
 fn open_block(
@@ -108,7 +108,7 @@ fn payload(
 /// The block is damaged, or was pruned.
 pub fn rosters(blocks: &Blocks, block: &Block) -> Result<RosterStreams, ReadError> {
     let payload = payload(blocks, block, ReadScope::all(Check::Form))?;
-    Ok(RosterStreams::of_block(payload))
+    Ok(RosterStreams::of_block(payload, &block.header))
 }
 
 /// The records of a frame or block.

@@ -220,7 +220,10 @@ impl Player<'_> {
     pub fn play(&mut self, record: &ScopedRecord<'_>, before: StateView<'_>) {
         match record {
             // Also a commit of which only the first entries are in the scope.
-            ScopedRecord::Commit(commit) => self.play_commit(commit.rules, commit.all, before),
+            ScopedRecord::Commit(commit) => {
+                self.play_commit(commit.rules, commit.all, before);
+                self.next = commit.all.last().map_or(self.next, |last| last.seq + 1);
+            }
             ScopedRecord::Page {
                 rules,
                 page,

@@ -52,7 +52,7 @@ impl Store {
 
     /// Reads what a range of seqs means for rosters: who came, changed and left, channel by channel. That is a small part of
     /// each entry, and takes a small part of the time of [`replay`](Store::replay). A range without a start begins with the
-    /// first entry that is retained.
+    /// first entry that is retained. Who came before the range is not said.
     ///
     /// ```
     /// use rollbook::domain::Rosters;
@@ -62,7 +62,7 @@ impl Store {
     /// # store.record(&[rollbook::Event::leave("room", "chat", "tony")])?;
     /// let (mut rosters, mut present) = (Rosters::new(), Vec::new());
     /// let mut reader = store.roster_entries(..)?;
-    /// while let Some((entries, names)) = reader.next()? {
+    /// while let Some((entries, names)) = reader.next_piece()? {
     ///     entries.iter().for_each(|entry| rosters.apply(entry));
     ///     let users = rosters.members().map(|member| names.text(names.key(member).user).to_owned());
     ///     present = users.collect();

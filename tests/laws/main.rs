@@ -8,6 +8,7 @@ mod people;
 mod pruned;
 mod replay;
 mod retention;
+mod rosters;
 mod rules;
 mod sealed;
 mod store;

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
-use rollbook::domain::{MemberId, NameTable, RosterEntry, Rosters};
 use rollbook::limits::BLOCK_ENTRIES;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::objects::{MemoryObjects, ObjectStore};
@@ -17,7 +16,7 @@ use rollbook_support::answers;
 use rollbook_support::desk::Desk;
 use rollbook_support::feeds::{Shape, cases, tape};
 use rollbook_support::parts::Parts;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,64 +27,6 @@ fn all_in_one(desk: &Desk) -> SealedBlocks {
         most: BLOCK_ENTRIES,
     };
     desk.store.seal(size).unwrap()
-}
-
-/// What the changes and snapshots of a range mean for rosters, channel by channel.
-fn roster_entries(
-    store: &Store,
-    range: impl std::ops::RangeBounds<u64>,
-) -> BTreeMap<String, Vec<String>> {
-    let mut channels: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut reader = store.roster_entries(range).unwrap();
-    while let Some((entries, names)) = reader.next().unwrap() {
-        for entry in entries {
-            let (channel, what) = match *entry {
-                RosterEntry::Change { member: it, .. } => {
-                    let what = format!("{:?} {entry:?}", member(it, names));
-                    (names.key(it).channel, what)
-                }
-                RosterEntry::Snapshot { channel, .. } => (channel, format!("{entry:?}")),
-                // These come in any order, and pages are no entries.
-                RosterEntry::Named(_) => continue,
-            };
-            // Another store gives other numbers.
-            let of_channel = channels.entry(names.text(channel).to_owned());
-            of_channel.or_default().push(without_numbers(&what));
-        }
-    }
-    channels
-}
-
-fn without_numbers(what: &str) -> String {
-    let parts = what.split("Id(");
-    let behind = |part: &str| {
-        part.trim_start_matches(|it: char| it.is_ascii_digit())
-            .to_owned()
-    };
-    parts.map(behind).collect()
-}
-
-/// The rosters at an entry, which must be those of the state there.
-fn expect_rosters(store: &Store, last: u64) -> Result<(), TestCaseError> {
-    let (mut rosters, mut present) = (Rosters::new(), BTreeSet::new());
-    let mut reader = store.roster_entries(..=last).unwrap();
-    while let Some((entries, names)) = reader.next().unwrap() {
-        entries.iter().for_each(|entry| rosters.apply(entry));
-        present = rosters.members().map(|it| member(it, names)).collect();
-    }
-    let expected = store.as_of(None, Some(last), |state, names| {
-        let rosters = state.channels().flat_map(|(_, channel)| channel.roster());
-        rosters
-            .map(|&it| member(it, names))
-            .collect::<BTreeSet<_>>()
-    });
-    prop_assert_eq!(present, expected.unwrap());
-    Ok(())
-}
-
-fn member(member: MemberId, names: &NameTable) -> [String; 4] {
-    let key = names.key(member);
-    [key.channel, key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())
 }
 
 /// Everything that can be asked, and the state after each entry.
@@ -124,29 +65,6 @@ proptest! {
         prop_assert_eq!(&asked(&desk), &expected);
         prop_assert!(desk.store.rebuild().unwrap());
         prop_assert_eq!(&asked(&desk), &expected);
-    }
-
-    #[test]
-    fn rosters_are_those_of_the_state_whatever_is_sealed(
-        tape in tape(Shape::Any, 30),
-        every in 1_usize..6,
-        most in 1_u64..40,
-        from: prop::sample::Index,
-    ) {
-        let (unsealed, parts) = (Parts::default(), Parts::default());
-        let (plain, desk) = (unsealed.open(), parts.open());
-        plain.hear(&tape, &tape.lines);
-        for lines in tape.lines.chunks(every) {
-            desk.hear(&tape, lines);
-            desk.store.seal(BlockSize { least: 1, most }).unwrap();
-        }
-        let head = desk.store.head();
-        for last in 1..=head {
-            expect_rosters(&desk.store, last)?;
-        }
-        let from = 1 + from.index(head.max(1) as usize) as u64;
-        prop_assert_eq!(roster_entries(&desk.store, ..), roster_entries(&plain.store, ..));
-        prop_assert_eq!(roster_entries(&desk.store, from..), roster_entries(&plain.store, from..));
     }
 
     #[test]

@@ -264,7 +264,8 @@ impl RecordSink for StreamSorter {
             *seq = seq.checked_add(1).ok_or(FrameError::Disagree("entries"))?;
             let (of, channel) = self.stream_of(places.channel(tables)?, tables)?;
             self.reaches.note(&entry, channel, &self.names);
-            // A commit of several streams is in the first.
+            // A commit of several streams is in the first. Only links make one: so the changes and snapshots of a channel
+            // are all in its stream, on which readers of rosters rely.
             let same = stream.is_none_or(|stream| stream == of);
             stream = Some(if same { of } else { 0 });
             entries.push((entry, places));

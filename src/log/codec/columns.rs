@@ -268,6 +268,14 @@ pub(in crate::log) struct ColumnReader<'a> {
     textless: bool,
 }
 
+impl ColumnReader<'_> {
+    /// Whether a row is left.
+    pub(in crate::log) fn has_rows(&self) -> bool {
+        let [_, flags, ..] = &self.columns;
+        !flags.is_empty()
+    }
+}
+
 impl RowReader for ColumnReader<'_> {
     #[inline]
     fn field<T>(

@@ -1,8 +1,10 @@
-//! What the records of a block mean for rosters, stream by stream. A channel has all its records in one stream, so its own
-//! order is kept; that of the streams among one another is not looked at, and neither is most of each row.
+//! What the records of a block mean for rosters, stream by stream. A channel has all its changes and snapshots in one stream
+//! (only links make a commit of several channels), so their order is kept; that of the streams among one another is not looked
+//! at, and neither is most of each row.
 
 use super::FrameError;
 use super::decode::BlockPayload;
+use super::header::FrameHeader;
 use super::tagged::{OtherBody, Tagged};
 use crate::domain::names::Names;
 use crate::domain::rosters::RosterEntry;
@@ -19,6 +21,16 @@ pub struct RosterStreams {
     /// Those that were not begun.
     streams: IntoIter<Vec<u8>>,
     current: Option<RosterStream>,
+    /// How many entries and pages are still to come, by the block's header.
+    left: RosterCounts,
+}
+
+/// How many records a reader of rosters meets.
+#[derive(Default)]
+struct RosterCounts {
+    entries: u64,
+    /// Pages, and ends of connections.
+    pages: u64,
 }
 
 /// A stream that is being read.
@@ -34,16 +46,21 @@ struct RosterRows {
     occurred_at: Millis,
     /// Rows that still follow under the last tag.
     left: usize,
+    read: RosterCounts,
 }
 
 impl RosterStreams {
     /// All streams of a block.
     #[must_use]
-    pub(in crate::log) fn of_block(payload: BlockPayload) -> RosterStreams {
+    pub(in crate::log) fn of_block(payload: BlockPayload, header: &FrameHeader) -> RosterStreams {
         let streams: Vec<Vec<u8>> = payload.streams.into_iter().flatten().collect();
         RosterStreams {
             streams: streams.into_iter(),
             current: None,
+            left: RosterCounts {
+                entries: header.entries,
+                pages: header.pages,
+            },
         }
     }
 
@@ -51,7 +68,7 @@ impl RosterStreams {
     /// `names`, which must be the same dictionary each time.
     ///
     /// # Errors
-    /// A stream is not valid.
+    /// A stream is not valid, or the block does not agree with its header.
     pub fn read(
         &mut self,
         names: &mut Names,
@@ -62,12 +79,24 @@ impl RosterStreams {
         while out.len() < end {
             let Some(stream) = &mut self.current else {
                 let Some(payload) = self.streams.next() else {
-                    return Ok(false);
+                    return match self.left {
+                        RosterCounts {
+                            entries: 0,
+                            pages: 0,
+                        } => Ok(false),
+                        _ => Err(FrameError::Disagree("entries")),
+                    };
                 };
                 self.current = Some(RosterStream::open(payload, names)?);
                 continue;
             };
             if !stream.read(end, out)? {
+                let RosterCounts { entries, pages } = &stream.rows.read;
+                let left = &mut self.left;
+                let entries_left = left.entries.checked_sub(*entries);
+                left.entries = entries_left.ok_or(FrameError::Disagree("entries"))?;
+                let pages_left = left.pages.checked_sub(*pages);
+                left.pages = pages_left.ok_or(FrameError::Disagree("pages"))?;
                 self.current = None;
             }
         }
@@ -97,6 +126,7 @@ impl RosterStream {
                 tables,
                 occurred_at: 0,
                 left: 0,
+                read: RosterCounts::default(),
             },
         })
     }
@@ -117,22 +147,27 @@ impl RosterRows {
         end: usize,
         out: &mut Vec<RosterEntry>,
     ) -> Result<bool, FrameError> {
-        loop {
-            while self.left > 0 {
-                if out.len() >= end {
-                    return Ok(true);
-                }
+        while out.len() < end {
+            if self.left > 0 {
                 roster::read_row(reader, &self.tables, &mut self.occurred_at, out)?;
                 self.left -= 1;
+                continue;
             }
             match Tagged::read(reader, &mut None)? {
+                None if reader.has_rows() => return Err(FrameError::Disagree("entries")),
                 None => return Ok(false),
-                Some(Tagged::Singles(rows) | Tagged::Commit(rows)) => self.left = rows,
+                Some(Tagged::Singles(rows) | Tagged::Commit(rows)) => {
+                    self.left = rows;
+                    self.read.entries += rows as u64;
+                }
                 Some(Tagged::Other(OtherBody::Page(page))) => {
                     out.push(RosterEntry::Named(self.tables.name(page.channel())?));
+                    self.read.pages += 1;
                 }
+                Some(Tagged::Other(OtherBody::Closed(_))) => self.read.pages += 1,
                 Some(Tagged::Other(_)) => {}
             }
         }
+        Ok(true)
     }
 }

@@ -6,7 +6,7 @@ use super::record::{ScopedCommit, ScopedRecord};
 use super::scope::{ScanScope, ScanStart, ScopeEnd};
 use crate::domain::entry::Entry;
 use crate::domain::time::Millis;
-use crate::limits::AHEAD_BYTES_MIN;
+use crate::limits::ROSTERS_AHEAD_BYTES_MIN;
 use crate::log::block::{Block, Blocks};
 use crate::log::frame::{
     Check, DecodedRecord, FrameError, FrameHeader, ReadScope, RosterStreams, channel_hash,
@@ -68,7 +68,7 @@ impl<'a> ScopedFrames<'a> {
     /// Whether so much is read that a second thread is worth while.
     pub(super) fn is_much(&self) -> bool {
         let (_, bytes) = self.frames.log().blocks().size();
-        self.only.is_none() && bytes >= AHEAD_BYTES_MIN && *HAS_CORES
+        self.only.is_none() && bytes >= ROSTERS_AHEAD_BYTES_MIN && *HAS_CORES
     }
 
     /// The same, but each frame is checked as far as `check` says.
@@ -103,8 +103,9 @@ impl<'a> ScopedFrames<'a> {
             return Ok(None);
         }
         let channel = self.channel;
+        // Few of the frames behind a moment speak of it, so that is asked first: a channel is found in a list.
         let wants = |header: &FrameHeader, back_to: Millis| {
-            channel.is_none_or(|channel| header.may_touch(channel)) && wants(header, back_to)
+            wants(header, back_to) && channel.is_none_or(|channel| header.may_touch(channel))
         };
         self.pass(cursor, &wants);
         while let Some(frame) = self
@@ -197,8 +198,8 @@ impl<'a> ScopedFrames<'a> {
                 let header = &block.header;
                 let ends = frames.ends_before(block.position) || end.is_before_frame(header);
                 let continues = block.position == place.next && header.link_before == place.link;
-                let touches = channel.is_none_or(|channel| block.may_touch(channel));
-                let wanted = touches && wants(header, block.reaches_back_to(*channel));
+                let wanted = wants(header, block.reaches_back_to(*channel))
+                    && channel.is_none_or(|channel| block.may_touch(channel));
                 let passes = !ends && continues && !wanted;
                 if passes {
                     place = LogPosition {
@@ -290,21 +291,21 @@ impl<'a> ScopedFrame<'a> {
         cursor.place = self.behind;
     }
 
-    /// Begins to read what the block means for rosters, and says which place is behind it; `Err` with the frame if it is no
-    /// block, or not all of it is in the scope.
-    pub(super) fn into_rosters(
-        self,
+    /// Begins to read what the block means for rosters, and says which place is behind it; `None` if it is no block, or not all
+    /// of it is in the scope.
+    pub(super) fn rosters(
+        &self,
         cursor: &StateCursor,
-    ) -> Result<Result<(RosterStreams, LogPosition), Self>, StoreError> {
+    ) -> Result<Option<(RosterStreams, LogPosition)>, StoreError> {
         match &self.bytes {
             Some(FrameBytes::Block(block, 0))
                 if self.only.is_none() && self.end.is_behind_frame(&self.header) =>
             {
                 let streams = rosters(self.blocks, block);
                 let streams = streams.map_err(|error| unreadable(cursor, error))?;
-                Ok(Ok((streams, self.behind)))
+                Ok(Some((streams, self.behind)))
             }
-            _ => Ok(Err(self)),
+            _ => Ok(None),
         }
     }
 
@@ -403,7 +404,7 @@ impl<'a> ScopedFrame<'a> {
             }
         };
         while let Some(record) = records.next(&mut cursor.names).map_err(corrupt)? {
-            if !self.end.leaves_out(record, head) {
+            if !self.end.leaves_out(record) {
                 return Ok(true);
             }
         }

@@ -31,10 +31,13 @@ impl RecentFrame {
         let end = ScopeEnd::of(&ScanScope::default());
         let mut next = self.frame.header.first_seq;
         self.records.iter().map(move |record| {
-            let decoded = DecodedRecord::Other(record, next);
-            if let Record::Commit { entries, .. } = record {
-                next += entries.len() as u64;
-            }
+            let decoded = match record {
+                Record::Commit { rules, entries } => {
+                    next += entries.len() as u64;
+                    DecodedRecord::Commit(rules, entries)
+                }
+                other => DecodedRecord::Other(other, next),
+            };
             ScopedRecord::of(decoded, &end)
         })
     }

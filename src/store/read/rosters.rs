@@ -29,7 +29,7 @@ enum RosterFrame<'a> {
     /// All of a block.
     Block(Box<RosterBlock>),
     /// A frame, or a part of a block.
-    Records(ScopedFrame<'a>),
+    Records(Box<ScopedFrame<'a>>),
 }
 
 struct RosterBlock {
@@ -56,16 +56,19 @@ impl<'a> RosterReader<'a> {
     /// The next entries, and the dictionary of their numbers; `None` behind the last ones.
     ///
     /// # Errors
-    /// The log is damaged, or was pruned meanwhile.
-    pub fn next(&mut self) -> Result<Option<(&[RosterEntry], &Names)>, StoreError> {
+    /// The log is damaged, or was pruned meanwhile. After an error there are no more.
+    pub fn next_piece(&mut self) -> Result<Option<(&[RosterEntry], &Names)>, StoreError> {
         self.entries.clear();
         while self.entries.is_empty() {
             if self.frame.is_none() && !self.begin()? {
                 return Ok(None);
             }
-            if !self.fill()? {
+            let filled = self.fill();
+            if !matches!(filled, Ok(true)) {
+                // Where it failed the cursor stays before the frame, and no other one follows.
                 self.frame = None;
             }
+            filled?;
         }
         Ok(Some((&self.entries, &self.cursor.names)))
     }
@@ -74,7 +77,7 @@ impl<'a> RosterReader<'a> {
     /// follows while the reader is busy, if there is much.
     ///
     /// # Errors
-    /// Those of [`next`](Self::next), and what `take` returns.
+    /// Those of [`next_piece`](Self::next_piece), and what `take` returns.
     pub(crate) fn for_each(
         mut self,
         mut take: impl FnMut(&[RosterEntry], &NameTable) -> Result<(), StoreError>,
@@ -83,7 +86,7 @@ impl<'a> RosterReader<'a> {
         match beside.flatten() {
             Some(read) => read?,
             None => {
-                while let Some((entries, names)) = self.next()? {
+                while let Some((entries, names)) = self.next_piece()? {
                     take(entries, names)?;
                 }
             }
@@ -124,7 +127,7 @@ impl<'a> RosterReader<'a> {
         send: SyncSender<Vec<RosterEntry>>,
         used: Receiver<Vec<RosterEntry>>,
     ) -> Result<(), StoreError> {
-        while self.next()?.is_some() {
+        while self.next_piece()?.is_some() {
             let used = used.try_recv().unwrap_or_default();
             let piece = std::mem::replace(&mut self.entries, used);
             if send.send(piece).is_err() {
@@ -139,18 +142,18 @@ impl<'a> RosterReader<'a> {
         let Some(frame) = self.frames.next(&mut self.cursor)? else {
             return Ok(false);
         };
-        let header = frame.header().clone();
-        self.frame = Some(if header.first_seq < self.from {
-            RosterFrame::Records(frame)
-        } else {
-            match frame.into_rosters(&self.cursor)? {
-                Ok((streams, behind)) => RosterFrame::Block(Box::new(RosterBlock {
-                    streams,
-                    header,
-                    behind,
-                })),
-                Err(frame) => RosterFrame::Records(frame),
-            }
+        let is_wanted = frame.header().first_seq >= self.from;
+        let block = match is_wanted {
+            true => frame.rosters(&self.cursor)?,
+            false => None,
+        };
+        self.frame = Some(match block {
+            Some((streams, behind)) => RosterFrame::Block(Box::new(RosterBlock {
+                streams,
+                header: frame.header().clone(),
+                behind,
+            })),
+            None => RosterFrame::Records(Box::new(frame)),
         });
         Ok(true)
     }
@@ -178,7 +181,7 @@ impl<'a> RosterReader<'a> {
                                 cursor.pass_entry(last);
                             }
                         }
-                        ScopedRecord::Page { page, .. } => {
+                        ScopedRecord::Page { page, next_seq, .. } if next_seq >= *from => {
                             entries.push(RosterEntry::Named(page.channel));
                         }
                         _ => {}
@@ -207,7 +210,10 @@ impl RosterBlock {
         let read = streams.read(&mut cursor.names, ROSTER_PIECE_ENTRIES, entries);
         let more = read.map_err(|error| StoreError::Corrupt {
             seq: cursor.state.head(),
-            detail: format!("in the block of frame {}: {error}", header.frame),
+            detail: format!(
+                "in the block that begins with frame {}: {error}",
+                header.frame
+            ),
         })?;
         if !more {
             cursor.pass_to(header);

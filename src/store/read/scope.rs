@@ -85,16 +85,15 @@ impl ScopeEnd {
         entries.get(..count).unwrap_or(entries)
     }
 
-    /// Whether a record after the entry `head` is left out. One without entries of its own belongs to the next entry.
+    /// Whether a record is left out. One without entries of its own belongs to the next entry.
     #[inline]
-    pub fn leaves_out(&self, record: DecodedRecord<'_>, head: u64) -> bool {
-        let recorded_at = match record {
-            DecodedRecord::Other(Record::Page { page, .. }, _) => page.recorded_at,
-            DecodedRecord::Other(Record::Closed(closed), _) => closed.recorded_at,
+    pub fn leaves_out(&self, record: DecodedRecord<'_>) -> bool {
+        let (recorded_at, next_seq) = match record {
+            DecodedRecord::Other(Record::Page { page, .. }, next) => (page.recorded_at, next),
+            DecodedRecord::Other(Record::Closed(closed), next) => (closed.recorded_at, next),
             // A commit is cut; the others have no place among the entries.
             DecodedRecord::Commit(..) | DecodedRecord::Other(..) => return false,
         };
-        self.known_at.is_some_and(|known_at| recorded_at > known_at)
-            || self.last.is_some_and(|last| head >= last)
+        self.is_before(next_seq, recorded_at)
     }
 }

@@ -26,8 +26,12 @@ impl RosterTables {
         let count = reader.count(4)?;
         let mut keys = Vec::with_capacity(count);
         for _ in 0..count {
-            let name = |()| look_up(&names, "name", reader.index()?).copied();
-            keys.push(MemberKey::try_of([(); 4], name)?);
+            let mut of = [0; 4];
+            for part in &mut of {
+                *part = reader.index()?;
+            }
+            let name = |at: NameAt| look_up(&names, "name", at).copied();
+            keys.push(MemberKey::try_of(of, name)?);
         }
         let mut members = Vec::with_capacity(count);
         dictionary.all_members(&keys, |member| members.push(member));
