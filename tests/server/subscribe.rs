@@ -173,7 +173,8 @@ async fn links_that_name_no_channel_are_told_in_those_of_their_observer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_is_too_slow_is_closed_and_can_go_on_where_it_was() {
     let served = served().await;
-    let mut slow = served.socket("/v1/subscribe?channel=room").await.unwrap();
+    let slow = served.small_socket("/v1/subscribe?channel=room").await;
+    let mut slow = slow.unwrap();
     slow.hear_until(|said| said["t"] == "live").await;
     // More than the buffers of two sockets and the subscriber's own buffer hold, since the client does not read.
     let long = "x".repeat(1_000);
