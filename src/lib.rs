@@ -42,7 +42,7 @@
 //! | open a store, record [`Event`]s | [`Store`], [`Options`], [`store`] |
 //! | read files and other sources | [`ingest`](mod@ingest) |
 //! | ask | [`query`], and the answers in [`query::answer`] |
-//! | build what no query answers | [`Projection`], and the entries in [`domain`] |
+//! | build what no query answers | [`Projection`], and the entries in [`domain`]; of rosters alone, [`Store::roster_entries`] |
 //! | follow the log as it grows | [`Store::cursor`], [`Store::on_published`] |
 //! | play history, export it | [`replay`], [`export`] |
 //! | serve a store, ask a server | [`server`], [`client`] |
