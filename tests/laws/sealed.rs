@@ -14,7 +14,7 @@ use rollbook::store::{Batch, BatchLine, BlockSize, SealedBlocks};
 use rollbook::{Event, Options, Store};
 use rollbook_support::answers;
 use rollbook_support::desk::Desk;
-use rollbook_support::feeds::{Shape, cases, tape};
+use rollbook_support::feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use rollbook_support::parts::Parts;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,6 +90,50 @@ proptest! {
         all_in_one(&desk);
         prop_assert_eq!(entries(&mut cursor), expected);
     }
+}
+
+/// A page is sealed with the entries behind it, which may have been recorded later.
+#[test]
+fn what_pages_made_known_does_not_depend_on_when_the_next_entry_was_recorded() {
+    let line = |now, text: &str| Heard {
+        now,
+        text: text.to_owned(),
+    };
+    let lines = [
+        line(
+            NOW,
+            r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1800000000000}"#,
+        ),
+        line(
+            NOW,
+            r#"{"t":"snapshot_begin","channel":"b","sync":"s","ts":1800000000000}"#,
+        ),
+        line(
+            NOW + 100,
+            r#"{"t":"join","channel":"a","topic":"t","user":"bob","ts":1800000000000}"#,
+        ),
+        // The last frame is not sealed.
+        line(
+            NOW + 200,
+            r#"{"t":"join","channel":"a","topic":"t","user":"cy","ts":1800000000000}"#,
+        ),
+    ];
+    let tape = Tape {
+        rules: Rules::default(),
+        lines: Vec::new(),
+    };
+    let (plain, desk) = (Desk::new(), Desk::new());
+    plain.hear(&tape, &lines);
+    desk.hear(&tape, &lines);
+    // An entry a block, and the page with the one behind it.
+    let size = BlockSize { least: 1, most: 1 };
+    assert_eq!(desk.store.seal(size).unwrap().blocks, 2);
+    let known = |desk: &Desk| {
+        let filter = WhoFilter::default().known_at(NOW);
+        format!("{:?}", desk.store.who("b", &filter))
+    };
+    assert!(known(&plain).starts_with("Ok"), "{}", known(&plain));
+    assert_eq!(known(&desk), known(&plain));
 }
 
 /// Objects of which one cannot be stored.

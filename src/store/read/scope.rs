@@ -62,9 +62,14 @@ impl ScopeEnd {
             || self.known_at.is_some_and(|known_at| recorded_at > known_at)
     }
 
-    /// Whether a whole frame comes after the end.
+    /// Whether a whole frame comes after the end. Where pages stand before its first entry, they may have been recorded earlier.
     pub fn is_before_frame(&self, header: &FrameHeader) -> bool {
-        header.entries > 0 && self.is_before(header.first_seq, header.recorded_at.0)
+        let (first, recorded_at) = (header.first_seq, header.recorded_at.0);
+        let late = match header.pages {
+            0 => self.is_before(first, recorded_at),
+            _ => self.last.is_some_and(|last| first > last),
+        };
+        header.entries > 0 && late
     }
 
     /// Whether all records of a frame come before the end. When its pages were recorded is not known.
