@@ -239,6 +239,17 @@ fn a_paged_snapshot_in_a_range_is_played_page_by_page_whatever_is_sealed() {
 }
 
 proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn a_range_is_played_alike_whatever_is_sealed(tape in tape(Shape::Any, 20), most in 1_u64..40) {
+        let (plain, sealed) = (Desk::of(&tape), Desk::of(&tape));
+        sealed.store.seal(BlockSize { least: 1, most }).unwrap();
+        each_range_alike(&plain, &sealed);
+    }
+}
+
+proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
@@ -256,13 +267,6 @@ proptest! {
     #[test]
     fn before_a_part_the_roster_is_told_as_it_stood(tape in tape(Shape::Any, 20)) {
         cuts(&Desk::of(&tape));
-    }
-
-    #[test]
-    fn a_range_is_played_alike_whatever_is_sealed(tape in tape(Shape::Any, 20), most in 1_u64..40) {
-        let (plain, sealed) = (Desk::of(&tape), Desk::of(&tape));
-        sealed.store.seal(BlockSize { least: 1, most }).unwrap();
-        each_range_alike(&plain, &sealed);
     }
 
     #[test]
