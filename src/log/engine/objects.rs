@@ -104,10 +104,10 @@ pub struct FolderObjects {
 
 /// What the names of the files end in.
 const ENDING: &str = ".block";
-/// So many bytes are read without asking how long a file is.
-const READ_AT_ONCE: usize = 1 << 20;
 /// The same while a file is being written.
 const UNFINISHED: &str = ".block.new";
+/// Room is made for at most so many bytes before they are read: an object may be shorter than what is asked of it.
+const ROOM_MAX: usize = 1 << 20;
 
 impl FolderObjects {
     /// The objects in a folder, which is created if it is missing. Removes what a crash left unfinished.
@@ -210,7 +210,7 @@ impl ObjectStore for FolderObjects {
         let path = self.path(number, ENDING);
         let read = File::open(&path).and_then(|mut file| {
             file.seek(SeekFrom::Start(from))?;
-            let mut bytes = Vec::with_capacity(length.min(READ_AT_ONCE));
+            let mut bytes = Vec::with_capacity(length.min(ROOM_MAX));
             file.take(length as u64).read_to_end(&mut bytes)?;
             Ok(bytes)
         });

@@ -21,16 +21,37 @@ pub struct RosterStreams {
     /// Those that were not begun.
     streams: IntoIter<Vec<u8>>,
     current: Option<RosterStream>,
-    /// How many entries and pages are still to come, by the block's header.
+    /// By the block's header.
     left: RosterCounts,
 }
 
-/// How many records a reader of rosters meets.
-#[derive(Default)]
+/// How many records are still to come.
 struct RosterCounts {
     entries: u64,
     /// Pages, and ends of connections.
     pages: u64,
+}
+
+impl RosterCounts {
+    fn entries(&mut self, read: usize) -> Result<(), FrameError> {
+        let left = self.entries.checked_sub(read as u64);
+        self.entries = left.ok_or(FrameError::Disagree("entries"))?;
+        Ok(())
+    }
+
+    fn page(&mut self) -> Result<(), FrameError> {
+        let left = self.pages.checked_sub(1);
+        self.pages = left.ok_or(FrameError::Disagree("pages"))?;
+        Ok(())
+    }
+
+    fn expect_none(&self) -> Result<(), FrameError> {
+        match (self.entries, self.pages) {
+            (0, 0) => Ok(()),
+            (0, _) => Err(FrameError::Disagree("pages")),
+            _ => Err(FrameError::Disagree("entries")),
+        }
+    }
 }
 
 /// A stream that is being read.
@@ -46,7 +67,6 @@ struct RosterRows {
     occurred_at: Millis,
     /// Rows that still follow under the last tag.
     left: usize,
-    read: RosterCounts,
 }
 
 impl RosterStreams {
@@ -79,24 +99,13 @@ impl RosterStreams {
         while out.len() < end {
             let Some(stream) = &mut self.current else {
                 let Some(payload) = self.streams.next() else {
-                    return match self.left {
-                        RosterCounts {
-                            entries: 0,
-                            pages: 0,
-                        } => Ok(false),
-                        _ => Err(FrameError::Disagree("entries")),
-                    };
+                    self.left.expect_none()?;
+                    return Ok(false);
                 };
                 self.current = Some(RosterStream::open(payload, names)?);
                 continue;
             };
-            if !stream.read(end, out)? {
-                let RosterCounts { entries, pages } = &stream.rows.read;
-                let left = &mut self.left;
-                let entries_left = left.entries.checked_sub(*entries);
-                left.entries = entries_left.ok_or(FrameError::Disagree("entries"))?;
-                let pages_left = left.pages.checked_sub(*pages);
-                left.pages = pages_left.ok_or(FrameError::Disagree("pages"))?;
+            if !stream.read(end, &mut self.left, out)? {
                 self.current = None;
             }
         }
@@ -126,15 +135,19 @@ impl RosterStream {
                 tables,
                 occurred_at: 0,
                 left: 0,
-                read: RosterCounts::default(),
             },
         })
     }
 
     /// Appends entries until there are `end`, or the stream ends: then it returns `false`.
-    fn read(&mut self, end: usize, out: &mut Vec<RosterEntry>) -> Result<bool, FrameError> {
+    fn read(
+        &mut self,
+        end: usize,
+        counts: &mut RosterCounts,
+        out: &mut Vec<RosterEntry>,
+    ) -> Result<bool, FrameError> {
         let mut reader = self.places.reader(&self.payload)?;
-        let more = self.rows.read(&mut reader, end, out)?;
+        let more = self.rows.read(&mut reader, end, counts, out)?;
         self.places.move_to(&reader);
         Ok(more)
     }
@@ -145,6 +158,7 @@ impl RosterRows {
         &mut self,
         reader: &mut ColumnReader<'_>,
         end: usize,
+        counts: &mut RosterCounts,
         out: &mut Vec<RosterEntry>,
     ) -> Result<bool, FrameError> {
         while out.len() < end {
@@ -157,14 +171,14 @@ impl RosterRows {
                 None if reader.has_rows() => return Err(FrameError::Disagree("entries")),
                 None => return Ok(false),
                 Some(Tagged::Singles(rows) | Tagged::Commit(rows)) => {
+                    counts.entries(rows)?;
                     self.left = rows;
-                    self.read.entries += rows as u64;
                 }
                 Some(Tagged::Other(OtherBody::Page(page))) => {
+                    counts.page()?;
                     out.push(RosterEntry::Named(self.tables.name(page.channel())?));
-                    self.read.pages += 1;
                 }
-                Some(Tagged::Other(OtherBody::Closed(_))) => self.read.pages += 1,
+                Some(Tagged::Other(OtherBody::Closed(_))) => counts.page()?,
                 Some(Tagged::Other(_)) => {}
             }
         }
