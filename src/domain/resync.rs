@@ -6,13 +6,13 @@
 
 use super::context::{DecideContext, DecideError};
 use super::entry::{Entry, FullListing, Listing, Payload, Rules, Snapshot, SnapshotOrigin};
-use super::event::LinkState;
-use super::names::{NameId, NameTable, NumberMap, number};
+use super::event::{ChangeKind, LinkState, ReportedChange};
+use super::names::{MemberId, NameId, NameTable, NumberMap, number};
 use super::observer::Observer;
 use super::order::Stamp;
 use super::own_list::Collecting;
 use super::reconcile;
-use super::resolve::{ResolvedEvent, ResolvedPayload};
+use super::resolve::{ResolvedChange, ResolvedEvent, ResolvedPayload};
 use super::roster::ChannelState;
 use super::snapshot::{ListedMembers, MemberClaim, ResolvedListing};
 use super::state::State;
@@ -39,11 +39,14 @@ pub fn resyncs_before(
     let time = |ts| time::counted(ts, recorded_at, rules.max_ahead_ms).unwrap_or(recorded_at);
     let ends = match &event.payload {
         ResolvedPayload::Changes {
-            channel, changes, ..
+            channel,
+            changes,
+            together,
+            ..
         } => {
             // The source has reached the latest time in the line.
-            let times = changes.iter();
-            let times = times.map(|(_, it)| time(it.who.stamp.or(event.stamp).ts));
+            let times = lasting(changes, *together);
+            let times = times.map(|it| time(it.who.stamp.or(event.stamp).ts));
             let Some(at) = times.max() else {
                 return Vec::new();
             };
@@ -85,6 +88,26 @@ pub fn resyncs_before(
         payload: ResolvedPayload::Resync { channel, at },
     };
     complete.into_iter().map(resync).collect()
+}
+
+/// The changes of a line without the leaves that it takes back: the member joins behind the leave, or anywhere in a line
+/// that applies `together`. Such a leave may make no entry, so its time must decide nothing: else a played log, which
+/// has only what made entries, would end a resync elsewhere.
+fn lasting<'a, 'e>(
+    changes: &'a [ResolvedChange<'e>],
+    together: bool,
+) -> impl Iterator<Item = &'e ReportedChange<'e>> + use<'a, 'e> {
+    let leaves = |change: &ReportedChange<'_>| change.kind == ChangeKind::Leave;
+    let joins = changes.iter().enumerate();
+    let joins = joins.filter(move |(_, (_, change))| !leaves(change));
+    let last_join: NumberMap<MemberId, usize> =
+        joins.map(|(place, &(member, _))| (member, place)).collect();
+    let lasting = changes.iter().enumerate();
+    let lasting = lasting.filter(move |(place, (member, change))| {
+        let joins = last_join.get(member);
+        !leaves(change) || joins.is_none_or(|join| !together && join < place)
+    });
+    lasting.map(|(_, &(_, change))| change)
 }
 
 /// The event that ends a resync.

@@ -11,7 +11,7 @@ use rollbook::store::BlockSize;
 use rollbook_support as support;
 use rollbook_support::desk::Desk;
 use rollbook_support::feeds::{Heard, NOW, Shape, Tape, cases, tape};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The seq of an entry, and the line that was played for it.
@@ -323,4 +323,29 @@ fn each_channel_begins_with_its_roster_though_its_time_is_its_own() {
     ];
     let expected = expected.map(|(channel, users)| (channel.to_owned(), users.to_owned()));
     assert_eq!(lines, expected);
+}
+
+/// The leave makes no entry, so its time is not in a played log: it must not end the resync.
+#[test]
+fn a_leave_that_its_line_takes_back_ends_no_resync() {
+    let moment = NOW - 10_000;
+    let lines = [
+        json!({"t": "snapshot", "channel": "a", "topics": {}}),
+        json!({"t": "link", "state": "up", "resync": "differences"}),
+        json!({"t": "diff", "channel": "a", "joins": {"u": [{"user": "bob"}]}, "leaves": {}}),
+        json!({"t": "diff", "channel": "a", "joins": {"u": [{"user": "bob"}]},
+               "leaves": {"u": [{"user": "bob", "ts": moment + 300}]}}),
+        json!({"t": "join", "channel": "a", "topic": "u", "user": "ann"}),
+    ];
+    let lines = lines.map(|mut line| {
+        line["ts"] = moment.into();
+        let text = line.to_string();
+        Heard { now: NOW, text }
+    });
+    let mut rules = Rules::default();
+    rules.resync_ms = 300;
+    let lines = lines.to_vec();
+    let desk = Desk::of(&Tape { rules, lines });
+    assert!(!desk.history_json().iter().any(|it| it.contains("resync")));
+    as_rollbook(&desk);
 }

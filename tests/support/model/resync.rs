@@ -147,9 +147,9 @@ impl Told {
             }
             let live = made.iter().filter(|it| is_live(it) && !it.collected());
             let (at, of) = live
+                .filter(|it| !is_taken_back(it, made))
                 .filter_map(|it| Some((it.occurred_at, it.channel.as_ref()?)))
                 .max()?;
-            let at = at.max(latest_leave(log, line, made).unwrap_or(at));
             let shares = |name: &String| !self.named.contains(&(by.to_owned(), name.clone()));
             let same_link = of == channel || shares(of) && shares(channel);
             (same_link && complete <= at).then(|| (channel.clone(), complete))
@@ -398,17 +398,11 @@ fn by_time_alone(entry: &Entry) -> bool {
     entry.pos.is_null() && entry.source_ts == log::time(entry.occurred_at)
 }
 
-/// The latest time of a leave in a `diff`. A leave of a member that joins in the same line makes no entry.
-fn latest_leave(log: &Log, line: &Value, made: &[&Entry]) -> Option<i64> {
-    let topics = line["leaves"].as_object()?.values();
-    let members = topics.flat_map(|members| members.as_array().into_iter().flatten());
-    let recorded_at = made.last()?.recorded_at;
-    let counts = |&at: &i64| at != 0 && at <= recorded_at + log.max_ahead_ms;
-    let times = members.map(|member| {
-        let at = member["ts"].as_i64().or(line["ts"].as_i64());
-        at.filter(counts).unwrap_or(recorded_at)
-    });
-    times.max()
+/// Whether a later entry of the same line lets the member join again. The time of such a leave decides nothing.
+fn is_taken_back(entry: &Entry, made: &[&Entry]) -> bool {
+    let again = |it: &&&Entry| it.seq > entry.seq && it.kind != "leave" && is_live(it);
+    let mut again = made.iter().filter(again);
+    entry.kind == "leave" && again.any(|it| it.member() == entry.member())
 }
 
 /// The members that a snapshot lists; `None` unless its one line is all of it and no member has its own stamp.
