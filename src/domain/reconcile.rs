@@ -3,15 +3,15 @@
 
 use super::context::DecideContext;
 use super::entry::{
-    Change, Disposition, Entry, FullListing, Inference, Listing, ListingDelta, Origin, Payload,
-    Snapshot, SnapshotBegin, SnapshotGap, SnapshotOrigin, Text,
+    Change, Disposition, Entry, FullListing, Inference, ListedMember, Listing, ListingDelta,
+    Origin, Payload, Snapshot, SnapshotBegin, SnapshotGap, SnapshotOrigin, Text,
 };
 use super::event::ChangeKind;
-use super::names::{MemberId, NameId, number};
+use super::names::{MemberId, NameId, NumberMap, number};
 use super::order::{Order, Stamp};
 use super::roster::ChannelState;
 use super::slot::{LastUpdate, Presence, Slot};
-use super::snapshot::{ListedMembers, MemberClaim, ResolvedListing};
+use super::snapshot::{ListedMembers, MemberClaim, ResolvedListing, WorkedIn};
 use super::time::Millis;
 use super::watch::{PagedSnapshot, Watch};
 
@@ -31,6 +31,7 @@ pub(super) fn reconcile(
         channel,
         watch,
         sync: None,
+        replaced: Vec::new(),
         hold: watch.and_then(|watch| watch.hold),
         not_after: moment.occurred_at,
     }
@@ -67,6 +68,7 @@ pub(super) fn reconcile_pages(
         channel,
         watch: Some(watch),
         sync: Some(sync),
+        replaced: Vec::new(),
         hold: watch.hold.into_iter().chain([sync.head]).min(),
         not_after: moment.occurred_at,
     }
@@ -76,6 +78,8 @@ pub(super) fn reconcile_pages(
 struct Reconciliation<'a> {
     moment: &'a DecideContext<'a>,
     shown: ResolvedListing<'a>,
+    /// Claims of the source that are no longer in the list, since differences replaced them.
+    replaced: Vec<(MemberId, MemberClaim<'a>)>,
     origin: SnapshotOrigin,
     channel: &'a ChannelState,
     watch: Option<&'a Watch>,
@@ -164,8 +168,10 @@ impl Reconciliation<'_> {
         };
         let tolerance_ms = self.moment.rules.skew_tolerance_ms;
         let (line, names) = (self.line(), self.moment.names);
-        let latest = self.shown.work_in(collected, line, tolerance_ms, names);
+        let WorkedIn { latest, replaced } =
+            self.shown.work_in(collected, line, tolerance_ms, names);
         self.not_after = latest.map_or(self.not_after, |latest| latest.max(self.not_after));
+        self.replaced = replaced;
     }
 
     /// The stamp of listed members without their own.
@@ -433,8 +439,24 @@ impl Reconciliation<'_> {
         if !complete || is_long {
             return Listing::Whole(self.whole());
         }
+        if !self.replaced.is_empty() {
+            let replaced = self.replaced();
+            residue.retain(|it| !replaced.contains_key(&it.member));
+            residue.extend(replaced.into_iter().map(|(member, claim)| {
+                let claim = Some(claim);
+                ListingDelta { member, claim }
+            }));
+        }
         residue.sort_unstable_by(|a, b| self.moment.names.compare(a.member, b.member));
         Listing::Residue(residue)
+    }
+
+    /// The claims that were replaced, as the source listed them.
+    fn replaced(&self) -> NumberMap<MemberId, ListedMember> {
+        let replaced = self.replaced.iter();
+        let replaced =
+            replaced.map(|(member, claim)| (*member, self.moment.listed(*member, claim)));
+        replaced.collect()
     }
 
     fn whole(&self) -> FullListing {
@@ -446,10 +468,13 @@ impl Reconciliation<'_> {
             .map(|(&topic, &short)| (topic, short))
             .collect();
         topics.sort_unstable_by(|a, b| names.text(a.0).cmp(names.text(b.0)));
+        let replaced = self.replaced();
         let members = self.shown.members.iter();
+        let members = members.filter(|(member, _)| !replaced.contains_key(member));
         let mut members: Vec<_> = members
             .map(|(member, claim)| (*member, self.moment.listed(*member, claim)))
             .collect();
+        members.extend(replaced);
         members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
         FullListing {
             incomplete: self.shown.incomplete,

@@ -139,25 +139,36 @@ impl<'a> ListedMembers<'a> {
     }
 }
 
+/// What became of the differences that were worked into a list.
+#[derive(Default)]
+pub(super) struct WorkedIn<'a> {
+    /// The latest time of those that were applied.
+    pub latest: Option<Millis>,
+    /// The claims that they replaced, if these had stamps of their own. The stamps decided that, so the log keeps them.
+    pub replaced: Vec<(MemberId, MemberClaim<'a>)>,
+}
+
 impl<'a> ResolvedListing<'a> {
     /// Applies the differences that the source had sent before this snapshot, unless the list is provably newer.
-    /// `line` is the stamp of members without their own. Returns the latest time of the applied differences.
+    /// `line` is the stamp of members without their own.
     pub fn work_in(
         &mut self,
         collected: &'a NumberMap<MemberId, Collected>,
         line: Stamp,
         tolerance_ms: i64,
         names: &NameTable,
-    ) -> Option<Millis> {
-        let mut latest = None;
+    ) -> WorkedIn<'a> {
+        let mut worked_in = WorkedIn::default();
         let mut gone: NumberMap<MemberId, ()> = NumberMap::default();
         for (&member, collected) in collected {
-            let own = self.members.get(member);
+            let own = self.members.get(member).copied();
             let stamp = own.map_or(line, |claim| claim.stamp.or(line));
             if stamp.against(collected.stamp, tolerance_ms).is_newer() {
                 continue;
             }
-            latest = latest.max(Some(collected.at));
+            worked_in.latest = worked_in.latest.max(Some(collected.at));
+            let replaced = own.filter(|own| !own.stamp.is_none());
+            worked_in.replaced.extend(replaced.map(|own| (member, own)));
             if collected.present {
                 let known = own.and_then(|claim| claim.meta);
                 let claim = MemberClaim {
@@ -174,7 +185,7 @@ impl<'a> ResolvedListing<'a> {
         if !gone.is_empty() {
             self.members.remove(&gone);
         }
-        latest
+        worked_in
     }
 
     pub fn is_complete(&self) -> bool {

@@ -349,3 +349,37 @@ fn a_leave_that_its_line_takes_back_ends_no_resync() {
     assert!(!desk.history_json().iter().any(|it| it.contains("resync")));
     as_rollbook(&desk);
 }
+
+/// The stamp of a listed member decides whether what was collected is newer, so the log keeps it although the claim is
+/// replaced.
+#[test]
+fn a_listed_member_keeps_the_stamp_that_decided_about_it() {
+    for change in ["join", "leave"] {
+        for others in [0, 1, 9] {
+            let listed = |pos: i64| json!({"user": "cy", "pos": [pos, 0]});
+            let others = (0..others).map(|n| json!({"user": format!("u{n}"), "pos": [0, n]}));
+            let all: Vec<Value> = others.chain([listed(0)]).collect();
+            let before = if change == "leave" {
+                vec![listed(0)]
+            } else {
+                Vec::new()
+            };
+            let lines = [
+                json!({"t": "snapshot", "channel": "a", "topics": {"t": before}, "pos": [1, 0]}),
+                json!({"t": "link", "state": "up", "resync": "differences", "pos": [2, 0]}),
+                json!({"t": change, "channel": "a", "topic": "t", "user": "cy", "pos": [3, 0]}),
+                json!({"t": "snapshot", "channel": "a", "topics": {"t": all},
+                       "ts": NOW - 10_000, "pos": [4, 0]}),
+            ];
+            let lines = lines.map(|line| {
+                let text = line.to_string();
+                Heard { now: NOW, text }
+            });
+            let (rules, lines) = (Rules::default(), lines.to_vec());
+            let desk = Desk::of(&Tape { rules, lines });
+            let verified = desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+            assert!(verified.ok, "{change}: {:#?}", verified.problems);
+            as_rollbook(&desk);
+        }
+    }
+}
