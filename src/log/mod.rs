@@ -15,7 +15,8 @@
 //! | [`block`] | sealed blocks: frames of the past, column by column |
 //! | [`carve`] | finds frames and blocks in raw files, without the engine |
 //! | [`codec`] | the payload of a frame; the only module that names bincode |
-//! | [`frame`] | header, parts, checksums, compression |
+//! | [`frame`] | header, parts, checksums |
+//! | `compression` | zstd, for whatever is compressed as a whole |
 //! | [`chain`], [`salts`] | the chain over the log's content, and the salts of the strings in it |
 //! | [`digest`] | the digest of a roster |
 //! | [`eraser`] | what is forgotten, and what stands for it |
@@ -32,6 +33,7 @@ pub mod block;
 pub mod carve;
 pub mod chain;
 pub mod codec;
+pub(crate) mod compression;
 pub mod digest;
 pub mod engine;
 pub mod eraser;

@@ -8,7 +8,8 @@
 
 use crate::log::codec::CodecError;
 use crate::log::codec::header::SectionBody;
-use crate::log::frame::{FrameError, decompress};
+use crate::log::compression::{compress, decompress};
+use crate::log::frame::FrameError;
 
 /// Magic, version, three zeros, the length of the header, a CRC of these and the header.
 const PREFIX_BYTES: usize = 16;
@@ -195,7 +196,7 @@ impl Section {
     /// What it was before compression, from what is stored there.
     pub(super) fn plain(&self, stored: &[u8]) -> Result<Vec<u8>, BlockError> {
         let packed = self.packed(stored)?;
-        decompress(packed, self.plain_len).map_err(|_| BlockError::Decompress)
+        decompress(packed, self.plain_len).ok_or(BlockError::Decompress)
     }
 }
 
@@ -242,7 +243,7 @@ pub(super) fn store(
     level: i32,
     out: &mut Vec<u8>,
 ) -> Result<SectionBody, BlockError> {
-    let packed = zstd::bulk::compress(plain, level).map_err(BlockError::Compress)?;
+    let packed = compress(plain, level).map_err(BlockError::Compress)?;
     out.extend_from_slice(&packed);
     out.extend_from_slice(&crc32c::crc32c(&packed).to_le_bytes());
     Ok(SectionBody {

@@ -4,9 +4,8 @@ use super::FrameError;
 use super::encode::INFLATION_MAX;
 use super::header::{Compression, FrameHeader};
 use super::value::{FrameValue, value};
-use crate::limits::FRAME_BYTES_MAX;
+use crate::log::compression::decompress;
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 /// The parts of a frame, joined.
 pub(super) struct FrameBody<'a> {
@@ -67,11 +66,6 @@ pub(in crate::log) fn payload<V: AsRef<[u8]>>(
     Ok((header, plain))
 }
 
-thread_local! {
-    /// Creating a decompressor costs as much as a small frame, so each thread keeps one.
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
-}
-
 /// The payload before compression, if it was compressed. Its size is limited by the length of the compressed payload.
 pub(super) fn inflate(header: &FrameHeader, payload: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
     let plain_len = usize::try_from(header.plain_len).map_err(|_| FrameError::Decompress)?;
@@ -81,26 +75,9 @@ pub(super) fn inflate(header: &FrameHeader, payload: &[u8]) -> Result<Option<Vec
         Compression::Zstd if plain_len / INFLATION_MAX >= payload.len() => {
             Err(FrameError::Decompress)
         }
-        Compression::Zstd => decompress(payload, plain_len).map(Some),
+        Compression::Zstd => {
+            let plain = decompress(payload, plain_len);
+            plain.map(Some).ok_or(FrameError::Decompress)
+        }
     }
-}
-
-/// What was compressed, which had this length.
-pub(crate) fn decompress(packed: &[u8], plain_len: usize) -> Result<Vec<u8>, FrameError> {
-    if plain_len > FRAME_BYTES_MAX {
-        return Err(FrameError::Decompress);
-    }
-    let plain = DECOMPRESSOR.with_borrow_mut(|kept| {
-        let new = zstd::bulk::Decompressor::new;
-        let decompressor = match kept {
-            Some(decompressor) => decompressor,
-            None => kept.insert(new().map_err(|_| FrameError::Decompress)?),
-        };
-        let plain = decompressor.decompress(packed, plain_len);
-        plain.map_err(|_| FrameError::Decompress)
-    })?;
-    if plain.len() != plain_len {
-        return Err(FrameError::Decompress);
-    }
-    Ok(plain)
 }

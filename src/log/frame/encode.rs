@@ -19,9 +19,10 @@ use crate::log::codec::record::progress::ProgressBody;
 use crate::log::codec::record::reject::RejectBody;
 use crate::log::codec::record::rules;
 use crate::log::codec::tables::write::{TableBuilder, TableWriter};
+use crate::log::compression::compress;
 use crate::log::salts::Salts;
 
-/// Smaller payloads are not compressed: setting up the compressor costs more than it saves.
+/// Smaller payloads are not compressed: it costs more than it saves.
 const COMPRESS_BYTES_MIN: usize = 1_024;
 /// zstd's level: the writer has time for this between two syncs.
 const ZSTD_LEVEL: i32 = 1;
@@ -106,16 +107,6 @@ pub struct Encoder {
     channel_hashes: Vec<Option<u64>>,
     rows: Vec<u8>,
     packing: Packing,
-    zstd: Option<Zstd>,
-}
-
-/// zstd's compressor does not implement `Debug`.
-struct Zstd(zstd::bulk::Compressor<'static>);
-
-impl std::fmt::Debug for Zstd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Zstd")
-    }
 }
 
 impl Encoder {
@@ -129,7 +120,6 @@ impl Encoder {
             channel_hashes: Vec::new(),
             rows: Vec::new(),
             packing,
-            zstd: None,
         }
     }
 
@@ -187,7 +177,7 @@ impl Encoder {
             return Err(FrameError::TooLarge(payload.len()));
         }
         header.plain_len = payload.len() as u64;
-        if let Some(small) = self.compress(&payload)? {
+        if let Some(small) = self.packed(&payload)? {
             header.compression = Compression::Zstd;
             payload = small;
         }
@@ -234,18 +224,11 @@ impl Encoder {
         Ok(())
     }
 
-    fn compress(&mut self, payload: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
+    fn packed(&self, payload: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
         if self.packing == Packing::Plain || payload.len() < COMPRESS_BYTES_MIN {
             return Ok(None);
         }
-        let zstd = match &mut self.zstd {
-            Some(zstd) => zstd,
-            None => {
-                let new = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(FrameError::Compress)?;
-                self.zstd.insert(Zstd(new))
-            }
-        };
-        let small = zstd.0.compress(payload).map_err(FrameError::Compress)?;
+        let small = compress(payload, ZSTD_LEVEL).map_err(FrameError::Compress)?;
         let pays = small.len() < payload.len() - payload.len() / 8
             && payload.len() / INFLATION_MAX < small.len();
         Ok(pays.then_some(small))

@@ -26,7 +26,6 @@ mod tagged;
 mod value;
 
 pub(super) use ahead::{OpeningAhead, RecordsAhead};
-pub(crate) use body::decompress;
 pub(super) use body::payload;
 pub use chain_check::Check;
 pub(super) use decode::BlockPayload;

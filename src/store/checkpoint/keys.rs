@@ -2,8 +2,8 @@
 //! the other files.
 
 use crate::limits;
+use crate::log::compression::{compress, decompress};
 use crate::log::engine::Engine;
-use crate::log::frame::decompress;
 use crate::store::error::StoreError;
 use std::borrow::Cow;
 
@@ -116,7 +116,7 @@ pub(super) fn put(engine: &dyn Engine, key: MetadataKey, value: &[u8]) -> Result
         None
     } else {
         // Compressing into memory cannot fail; if it did, the value would be stored as it is.
-        zstd::bulk::compress(value, ZSTD_LEVEL).ok()
+        compress(value, ZSTD_LEVEL).ok()
     };
     let (stored, mark) = match packed {
         Some(packed) => {
@@ -170,7 +170,7 @@ pub(super) fn get(engine: &dyn Engine, key: MetadataKey) -> Result<Option<Vec<u8
         return Ok(None);
     };
     let length = usize::try_from(u64::from_be_bytes(*length)).unwrap_or(usize::MAX);
-    Ok(decompress(packed, length).ok())
+    Ok(decompress(packed, length))
 }
 
 /// Removes a value.
