@@ -1,7 +1,7 @@
 //! Sealing on request: all that can be sealed becomes blocks, and the engine's files are rewritten. How a block is made is in
 //! `writer/sealer`.
 
-use super::checkpoint::drop_unusable;
+use super::checkpoint::{drop_excess, drop_unusable};
 use super::error::StoreError;
 use super::folder::compact::rewrite_log;
 use super::folder::data_dir::DataDir;
@@ -110,6 +110,7 @@ impl Store {
             least: 1,
             most: limits::BLOCK_ENTRIES,
         })?;
+        drop_excess(&store.shared.log)?;
         drop(store);
         let data_dir = DataDir::open(dir, false, Duration::ZERO)?;
         rewrite_log(&data_dir)?;

@@ -13,8 +13,8 @@ use crate::log::read::Log;
 use crate::store::error::StoreError;
 use std::collections::HashMap;
 
-/// So many of the newest checkpoints are kept.
-const NEWEST: usize = 8;
+/// So many of the newest checkpoints are kept: more than what is not sealed yet has.
+const NEWEST: usize = 4;
 
 /// So many of the newest checkpoints keep their tombstones: the writer starts from one of them.
 const WITH_TOMBSTONES: usize = 2;
@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn the_newest_are_kept_and_of_the_others_ever_fewer() {
-        assert_eq!(left(1, 8), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(left(1, 4), [1, 2, 3, 4]);
+        assert_eq!(left(1, 8), [3, 5, 6, 7, 8]);
         for (end, most) in [(100, 32), (1_000, 38), (100_000, 52)] {
             let left = left(1, end);
             assert!(left.len() <= most, "{}: {left:?}", left.len());
