@@ -119,8 +119,10 @@ pub const WRITER_QUEUE_MAX: usize = 8_192;
 pub const WRITER_BYTES_MAX: u64 = 64 << 20;
 /// Most entries in one frame. A single commit, or the lines of a file up to its next progress, may have more.
 pub const FRAME_ENTRIES_MAX: usize = 4_096;
-/// Largest value given to the engine. Sixteen of them must fit into a quarter of a segment (FORMAT.md).
+/// Largest value in the engine of any store: as earlier versions wrote them.
 pub const VALUE_BYTES_MAX: usize = 96 << 10;
+/// Largest value that is written. Twenty of them must fit into a quarter of a segment (FORMAT.md).
+pub const VALUE_BYTES_WRITTEN: usize = 24 << 10;
 /// Largest frame, after its parts are joined and decompressed. A frame holds at least one whole commit: a snapshot of
 /// millions of members is one commit.
 pub const FRAME_BYTES_MAX: usize = 1 << 30;

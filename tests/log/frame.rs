@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use records::{dictionary, number, record};
 use rollbook::domain::entry::*;
 use rollbook::domain::names::Names;
-use rollbook::limits::VALUE_BYTES_MAX;
+use rollbook::limits::VALUE_BYTES_WRITTEN;
 use rollbook::log::Record;
 use rollbook::log::engine::Journal;
 use rollbook::log::engine::memory::MemoryJournal;
@@ -125,7 +125,7 @@ fn parts_are_all_there_or_it_does_not_count() {
         .unwrap();
     let total: usize = frame.values.iter().map(Vec::len).sum();
     assert!(total > 2 << 20, "{total}");
-    assert!(frame.values.iter().all(|v| v.len() <= VALUE_BYTES_MAX));
+    assert!(frame.values.iter().all(|v| v.len() <= VALUE_BYTES_WRITTEN));
     assert_eq!(frame.header.parts as usize, frame.values.len());
     let read = frame::decode(&frame.values, &mut names, Check::Chain).unwrap();
     assert!(read.records == written);

@@ -12,7 +12,7 @@ use crate::frames::{encode, restamp, small};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rollbook::domain::names::Names;
-use rollbook::limits::VALUE_BYTES_MAX;
+use rollbook::limits::{VALUE_BYTES_MAX, VALUE_BYTES_WRITTEN};
 use rollbook::log::block::Blocks;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
@@ -75,7 +75,7 @@ fn laws(journal: &dyn Engine) {
     let large = vec![vec![1], vec![0; VALUE_BYTES_MAX + 1]];
     assert!(matches!(
         journal.append(10, &large),
-        Err(JournalError::TooLarge(_))
+        Err(JournalError::TooLarge { .. })
     ));
     assert_eq!(all(journal, 1), expected);
 
@@ -264,11 +264,18 @@ proptest! {
 
 #[test]
 fn sled_keeps_everything_in_one_file_whatever_the_values() {
+    for largest in [VALUE_BYTES_WRITTEN, VALUE_BYTES_MAX] {
+        everything_is_in_one_file(largest);
+    }
+}
+
+fn everything_is_in_one_file(largest: usize) {
     let (_dir, path) = folder();
-    let journal = sled(&path);
+    let journal = SledJournal::open_for(&path, Durability::Process, largest).unwrap();
+    assert!(journal.append(0, &[vec![0; largest + 1]]).is_err());
     let large = |i: u64| {
         // Values that no compression can make smaller.
-        let mut value = vec![0; VALUE_BYTES_MAX];
+        let mut value = vec![0; largest];
         blake3::Hasher::new_keyed(&[i as u8; 32])
             .finalize_xof()
             .fill(&mut value);
@@ -304,6 +311,34 @@ fn sled_keeps_everything_in_one_file_whatever_the_values() {
     }
     assert_eq!(count, head + 1 - first);
     assert_eq!(std::fs::read_dir(path.join("blobs")).unwrap().count(), 0);
+}
+
+/// sled opens a file only with the size of segments with which it was made.
+#[test]
+fn sled_finds_the_size_of_its_segments_without_its_settings() {
+    for largest in [VALUE_BYTES_WRITTEN, VALUE_BYTES_MAX] {
+        for count in [0, 1, 30, 400] {
+            let (_dir, path) = folder();
+            let journal = SledJournal::open_for(&path, Durability::Process, largest).unwrap();
+            let value = |i: u64| vec![i as u8; largest - 7 * (i % 3) as usize];
+            for i in 0..count {
+                journal.append(i, &[value(i)]).unwrap();
+                // Without the values that went, the file has segments that are free.
+                journal.trim(i.saturating_sub(250)).unwrap();
+            }
+            let first = journal.first();
+            drop(journal);
+            std::fs::remove_file(path.join("conf")).unwrap();
+            for open in 0..2 {
+                let journal = sled(&path);
+                assert_eq!((journal.first(), journal.head()), (first, count), "{open}");
+                for item in journal.read(first) {
+                    let (position, kept) = item.unwrap();
+                    assert!(*kept == value(position - 1), "{position} of {count}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

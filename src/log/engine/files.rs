@@ -5,7 +5,7 @@
 //! | file | what | without it |
 //! | --- | --- | --- |
 //! | `db` | all of sled's data | the log is gone |
-//! | `conf` | sled's settings, and their checksum | sled writes them again; they are constants |
+//! | `conf` | sled's settings, and their checksum | sled writes them again; `segments` finds out what they were |
 //! | `snap.N` | where each page of `db` is, and a checksum | sled reads `db` from its beginning |
 //! | `snap.N.generating` | an unfinished file of this kind | nothing is missing |
 //! | `blobs/` | empty, here | sled creates it |

@@ -9,8 +9,8 @@
 //! | [`objects`] | where sealed blocks are kept: in memory, or as files |
 //! | `shared` | any engine behind an `Arc` |
 //!
-//! Around sled: `files` and `mark` (its folder, and how far it was synced), `panics` and `watchdog` (it may panic, or
-//! never return).
+//! Around sled: `files`, `segments` and `mark` (its folder, the size of its segments, and how far it was synced), `panics`
+//! and `watchdog` (it may panic, or never return).
 //!
 //! **Invariant:** nothing here knows what a value means. After a crash the log and the [`KeyValues`] may disagree in
 //! any way, and nothing may depend on their agreement.
@@ -21,12 +21,12 @@ pub(crate) mod mark;
 pub mod memory;
 pub mod objects;
 mod panics;
+mod segments;
 mod shared;
 pub mod sled;
 mod sled_handle;
 mod watchdog;
 
-use crate::limits::VALUE_BYTES_MAX;
 use std::fmt::{self, Debug, Formatter};
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -167,9 +167,15 @@ pub enum JournalError {
         /// Where it ends.
         actual: u64,
     },
-    /// A value is larger than `limits::VALUE_BYTES_MAX`.
-    #[error("a value of {0} bytes is larger than {VALUE_BYTES_MAX}")]
-    TooLarge(usize),
+    /// A value is larger than the engine takes: `limits::VALUE_BYTES_WRITTEN`, or in the files of earlier versions
+    /// `limits::VALUE_BYTES_MAX`.
+    #[error("a value of {found} bytes is larger than {most}")]
+    TooLarge {
+        /// The bytes of the value.
+        found: usize,
+        /// The bytes of the largest that it takes.
+        most: usize,
+    },
     /// The position is not kept.
     #[error("position {position} is not in the log, which has {first} to {head}")]
     NotKept {
@@ -296,11 +302,13 @@ impl Durability {
     }
 }
 
-/// Refuses values that would break an engine's layout.
-fn fits(values: &[Vec<u8>]) -> Result<(), JournalError> {
-    match values.iter().find(|value| value.len() > VALUE_BYTES_MAX) {
-        None => Ok(()),
-        Some(value) => Err(JournalError::TooLarge(value.len())),
+/// Refuses a value that would break an engine's layout, which has room for `most` bytes.
+fn fits(value: &[u8], most: usize) -> Result<(), JournalError> {
+    let found = value.len();
+    if found <= most {
+        Ok(())
+    } else {
+        Err(JournalError::TooLarge { found, most })
     }
 }
 

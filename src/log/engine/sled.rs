@@ -4,7 +4,7 @@
 //! - Its flush ends in `sync_file_range`, which leaves data in the drive's cache: for [`Durability::Power`] the `db`
 //!   file is synced once more through our own handle.
 //! - It puts a page larger than a quarter of a segment into `blobs/`, whose files it does not sync. A leaf holds up to
-//!   16 values and keys, some more while it splits or merges: `SEGMENT_BYTES` leaves space for 20 of the largest.
+//!   16 values and keys, some more while it splits or merges: `segments` leaves space for 20 of the largest.
 //! - A truncated file may open without an error and with holes: every read checks that no position is missing.
 //! - Two trees may disagree after a crash: so the key values are derived data only, and everything that the log
 //!   depends on, including its floor, is in the log's tree.
@@ -28,9 +28,10 @@
 use super::files::{self, OwnHandle};
 use super::mark::Mark;
 use super::panics::guarded;
+use super::segments::SegmentSize;
 use super::sled_handle::{SledHandle, engine};
 use super::{Durability, Journal, JournalError, KeyValues, StoredValue, Values, fence, fits};
-use crate::limits::VALUE_BYTES_MAX;
+use crate::limits::VALUE_BYTES_WRITTEN;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,6 +73,7 @@ pub struct SledJournal {
     last: SledHandle,
     file: OwnHandle,
     path: PathBuf,
+    segments: SegmentSize,
     durability: Durability,
     /// Held while the log is changed.
     changing: Mutex<()>,
@@ -86,20 +88,40 @@ impl SledJournal {
     /// # Errors
     /// The folder cannot be used, another process has it open, or the log is damaged.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, JournalError> {
+        Self::open_for(path, durability, VALUE_BYTES_WRITTEN)
+    }
+
+    /// Opens the journal in a folder, or creates one that takes values of up to `largest` bytes.
+    ///
+    /// # Errors
+    /// Those of [`open`](SledJournal::open).
+    pub fn open_for(
+        path: &Path,
+        durability: Durability,
+        largest: usize,
+    ) -> Result<Self, JournalError> {
         if SystemTime::now() < SystemTime::UNIX_EPOCH {
             return Err(JournalError::Clock);
         }
-        guarded(|| Self::open_files(path, durability))
+        guarded(|| Self::open_files(path, durability, largest))
     }
 
-    fn open_files(path: &Path, durability: Durability) -> Result<Self, JournalError> {
+    fn open_files(
+        path: &Path,
+        durability: Durability,
+        largest: usize,
+    ) -> Result<Self, JournalError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| JournalError::Io { path, source }
         };
         files::make_folder(path).map_err(io(path))?;
         files::clear(path)?;
-        let (last, db) = SledHandle::open(path)?;
+        let segments = match SegmentSize::of(path)? {
+            Some(segments) => segments,
+            None => SegmentSize::for_values(largest),
+        };
+        let (last, db) = SledHandle::open(path, segments)?;
         let log = db.open_tree("log").map_err(engine)?;
         let key_values = db.open_tree("shelf").map_err(engine)?;
         let often_changed = db.open_tree("often").map_err(engine)?;
@@ -117,6 +139,7 @@ impl SledJournal {
             last,
             file,
             path: path.to_path_buf(),
+            segments,
             durability,
             changing: Mutex::new(()),
             mark: Mutex::new(mark),
@@ -313,7 +336,8 @@ impl Journal for SledJournal {
     fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
         let _changing = held(&self.changing);
         fence(expected_head, self.head())?;
-        fits(values)?;
+        let mut each = values.iter();
+        each.try_for_each(|value| fits(value, self.segments.value_bytes_max()))?;
         let positions = expected_head + 1..;
         guarded(|| {
             if let [value] = values {
@@ -436,9 +460,8 @@ impl Journal for SledJournal {
 
 impl KeyValues for SledJournal {
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        if value.len() > VALUE_BYTES_MAX || key.len() > KEY_BYTES_MAX {
-            return Err(JournalError::TooLarge(key.len() + value.len()));
-        }
+        fits(key, KEY_BYTES_MAX)?;
+        fits(value, self.segments.value_bytes_max())?;
         guarded(|| self.key_values.insert(key, value).map(drop).map_err(engine))?;
         self.move_pages(CHANGES_A_KEY_VALUE)
     }

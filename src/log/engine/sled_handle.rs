@@ -3,16 +3,11 @@
 
 use super::JournalError;
 use super::panics::{guarded, of_system};
+use super::segments::SegmentSize;
 use super::watchdog::Watchdog;
-use crate::limits::VALUE_BYTES_MAX;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// sled's segment size. A quarter of it must hold a leaf of the largest values (FORMAT.md).
-const SEGMENT_BYTES: usize = 8 << 20;
-/// The most values in one leaf at any moment: 16, 3 that it takes from a sibling, and the new one.
-const LEAF_VALUES_MAX: usize = 20;
-const _: () = assert!(LEAF_VALUES_MAX * (VALUE_BYTES_MAX + 64) <= SEGMENT_BYTES / 4);
 /// sled's cache. The log is read once, in order; what is read again is in checkpoints and blocks.
 const CACHE_BYTES: u64 = 32 << 20;
 
@@ -27,10 +22,13 @@ pub(super) struct SledHandle {
 
 impl SledHandle {
     /// Opens the files. The caller must drop the returned `Db` handle first.
-    pub fn open(path: &Path) -> Result<(SledHandle, sled::Db), JournalError> {
+    pub fn open(
+        path: &Path,
+        segments: SegmentSize,
+    ) -> Result<(SledHandle, sled::Db), JournalError> {
         let db = sled::Config::new()
             .path(path)
-            .segment_size(SEGMENT_BYTES)
+            .segment_size(segments.bytes())
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None)
             .use_compression(false)

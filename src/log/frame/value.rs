@@ -1,7 +1,7 @@
 //! One value: a piece of a frame's body after a fixed header. A value can be checked alone.
 
 use super::FrameError;
-use crate::limits::VALUE_BYTES_MAX;
+use crate::limits::VALUE_BYTES_WRITTEN;
 
 /// The first bytes of every value. The first and the last one never occur in UTF-8, so a search for frames in raw
 /// files finds few false ones.
@@ -13,7 +13,7 @@ pub const VALUE_HEADER_BYTES: usize = 36;
 /// The bytes of the header that the value's CRC covers: all before the CRC itself.
 const COVERED_BYTES: usize = VALUE_HEADER_BYTES - 4;
 /// The longest piece of a body in one value.
-pub(super) const PIECE_BYTES_MAX: usize = VALUE_BYTES_MAX - VALUE_HEADER_BYTES;
+pub(super) const PIECE_BYTES_MAX: usize = VALUE_BYTES_WRITTEN - VALUE_HEADER_BYTES;
 
 /// A value with a correct checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

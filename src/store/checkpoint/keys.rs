@@ -126,7 +126,7 @@ pub(super) fn put(engine: &dyn Engine, key: MetadataKey, value: &[u8]) -> Result
         None => (Cow::Borrowed(value), 0),
     };
     let sum = blake3::hash(&stored);
-    let mut pieces = stored.chunks(limits::VALUE_BYTES_MAX - 64);
+    let mut pieces = stored.chunks(limits::VALUE_BYTES_WRITTEN - 64);
     let count = u32::try_from(pieces.len().max(1)).unwrap_or(COMPRESSED - 1);
     let first = [
         sum.as_bytes(),

@@ -13,6 +13,10 @@ use std::fs;
 
 /// Values that are copied at a time.
 const COPIED_AT_ONCE: usize = 64;
+/// So many bytes are flushed at a time. sled writes a page again for every few values, and only what is flushed leaves room
+/// for the next: so its file is hardly larger than what is in it, and little of it is free. What is free is overwritten
+/// whenever the store is opened.
+const FLUSHED_BYTES: usize = 256 << 10;
 
 /// Rewrites the engine's files of a folder that nobody has open.
 pub(in crate::store) fn rewrite_log(data_dir: &DataDir) -> Result<(), StoreError> {
@@ -21,7 +25,7 @@ pub(in crate::store) fn rewrite_log(data_dir: &DataDir) -> Result<(), StoreError
     let io = |error| StoreError::io(dir, error);
     {
         let from = SledJournal::open(&log, Durability::Power)?;
-        let to = SledJournal::open(&fresh, Durability::None)?;
+        let to = SledJournal::open_for(&fresh, Durability::Process, largest_value(&from)?)?;
         copy(&from, &to)?;
         to.close()?;
     }
@@ -32,6 +36,18 @@ pub(in crate::store) fn rewrite_log(data_dir: &DataDir) -> Result<(), StoreError
     fs::remove_dir_all(&replaced).map_err(io)
 }
 
+fn largest_value(of: &SledJournal) -> Result<usize, JournalError> {
+    let mut largest = 0;
+    for item in of.read(of.first()) {
+        let (_, value) = item?;
+        largest = largest.max(value.len());
+    }
+    for key in of.keys(b"")? {
+        largest = largest.max(of.lookup(&key)?.map_or(0, |value| value.len()));
+    }
+    Ok(largest)
+}
+
 fn copy(from: &SledJournal, to: &SledJournal) -> Result<(), JournalError> {
     to.begin_at(from.first())?;
     let mut values = Vec::with_capacity(COPIED_AT_ONCE);
@@ -40,12 +56,19 @@ fn copy(from: &SledJournal, to: &SledJournal) -> Result<(), JournalError> {
         values.push(value.to_vec());
         if values.len() == COPIED_AT_ONCE || position == from.head() {
             to.append(to.head(), &values)?;
+            to.sync()?;
             values.clear();
         }
     }
+    let mut unflushed = 0;
     for key in from.keys(b"")? {
         if let Some(value) = from.lookup(&key)? {
             to.put(&key, &value)?;
+            unflushed += value.len();
+        }
+        if unflushed >= FLUSHED_BYTES {
+            to.sync()?;
+            unflushed = 0;
         }
     }
     if let Some(id) = from.store_id()? {

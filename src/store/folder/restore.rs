@@ -8,6 +8,7 @@ use super::migrate::FORMAT;
 use super::salvage::DamagedFolder;
 use super::stage::Stage;
 use super::unfinished::RESTORING;
+use crate::limits::VALUE_BYTES_MAX;
 use crate::log::archive::{
     ArchiveEnd, ArchiveError, ArchiveItem, ArchivePlace, ArchiveReader, ArchiveStart,
 };
@@ -153,7 +154,7 @@ impl Restoring {
             if log.exists() {
                 fs::remove_dir_all(&log).map_err(|error| StoreError::io(&log, error))?;
             }
-            let engine = SledJournal::open(&log, Durability::None)?;
+            let engine = SledJournal::open_for(&log, Durability::None, VALUE_BYTES_MAX)?;
             engine.begin_at(position)?;
             self.engine = Some(engine);
         }

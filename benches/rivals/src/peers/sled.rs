@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A quarter of a segment must hold a leaf of the largest values.
-const SEGMENT_BYTES: usize = 8 << 20;
+const SEGMENT_BYTES: usize = 2 << 20;
 /// The first byte of a row's key, and of its index entry's.
 const ROW: u8 = b'e';
 const INDEX: u8 = b't';
