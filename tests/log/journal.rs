@@ -313,11 +313,18 @@ fn everything_is_in_one_file(largest: usize) {
     assert_eq!(std::fs::read_dir(path.join("blobs")).unwrap().count(), 0);
 }
 
-/// sled opens a file only with the size of segments with which it was made.
+/// sled opens a file only with the size of segments with which it was made. A crash may leave its settings in any form.
 #[test]
 fn sled_finds_the_size_of_its_segments_without_its_settings() {
-    for largest in [VALUE_BYTES_WRITTEN, VALUE_BYTES_MAX] {
-        for count in [0, 1, 30, 400] {
+    let lost: [Option<&[u8]>; 5] = [
+        None,
+        Some(b""),
+        Some(&[0; 4]),
+        Some(b"segment_"),
+        Some(b"segment_size: 524288\nuse_compression: false\n...."),
+    ];
+    for (count, lost) in [0, 1, 30, 400, 90].into_iter().zip(lost) {
+        for largest in [VALUE_BYTES_WRITTEN, VALUE_BYTES_MAX] {
             let (_dir, path) = folder();
             let journal = SledJournal::open_for(&path, Durability::Process, largest).unwrap();
             let value = |i: u64| vec![i as u8; largest - 7 * (i % 3) as usize];
@@ -328,7 +335,11 @@ fn sled_finds_the_size_of_its_segments_without_its_settings() {
             }
             let first = journal.first();
             drop(journal);
-            std::fs::remove_file(path.join("conf")).unwrap();
+            let settings = path.join("conf");
+            match lost {
+                Some(lost) => std::fs::write(settings, lost).unwrap(),
+                None => std::fs::remove_file(settings).unwrap(),
+            }
             for open in 0..2 {
                 let journal = sled(&path);
                 assert_eq!((journal.first(), journal.head()), (first, count), "{open}");

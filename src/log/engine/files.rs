@@ -53,7 +53,7 @@ pub(super) fn clear(folder: &Path) -> Result<(), JournalError> {
     clear_snapshots(folder, snapshots)?;
     let settings = folder.join("conf");
     match fs::read(&settings) {
-        Ok(bytes) if bytes.len() > SETTINGS_NONE && !is_whole(&bytes, 0) => remove(&settings)?,
+        Ok(bytes) if bytes.len() <= SETTINGS_NONE || !is_whole(&bytes, 0) => remove(&settings)?,
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&settings)(error)),
         _ => {}
     }

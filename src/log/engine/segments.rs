@@ -63,18 +63,18 @@ impl SegmentSize {
     pub fn of(folder: &Path) -> Result<Option<SegmentSize>, JournalError> {
         let settings = folder.join("conf");
         match fs::read(&settings) {
-            Ok(text) if !text.is_empty() => match Self::in_settings(&text) {
+            Ok(text) => match Self::in_settings(&text) {
                 Some(size) => Ok(Some(size)),
                 None => Err(JournalError::Damaged {
                     path: settings,
                     what: "it names segments of a size that no store has".into(),
                 }),
             },
-            Err(source) if source.kind() != ErrorKind::NotFound => Err(JournalError::Io {
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::in_file(&folder.join("db")),
+            Err(source) => Err(JournalError::Io {
                 path: settings,
                 source,
             }),
-            _ => Self::in_file(&folder.join("db")),
         }
     }
 
