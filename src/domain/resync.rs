@@ -32,7 +32,8 @@ pub fn resyncs_before(
         return Vec::new();
     }
     let name = event.observer;
-    let Some(observer) = state.observers.get(&name) else {
+    let observer = state.observers.get(&name);
+    let Some(observer) = observer.filter(|observer| !observer.collecting.is_empty()) else {
         return Vec::new();
     };
     let recorded_at = now.max(state.recorded_at);
