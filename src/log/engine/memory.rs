@@ -1,6 +1,6 @@
 //! A journal in memory. It is lost when dropped, and is a simple example of the [`Journal`] laws.
 
-use super::{Journal, JournalError, KeyValues, StoredValue, Values, fence, fits};
+use super::{Journal, JournalError, KeyValues, StoredValue, Values, fence, fit};
 use crate::limits::VALUE_BYTES_MAX;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,8 +47,7 @@ impl Journal for MemoryJournal {
     fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
         let mut log = lock(&self.log);
         fence(expected_head, log.head())?;
-        let mut each = values.iter();
-        each.try_for_each(|value| fits(value, VALUE_BYTES_MAX))?;
+        fit(values, VALUE_BYTES_MAX)?;
         log.values
             .extend(values.iter().map(|value| Arc::from(value.as_slice())));
         Ok(log.head())
@@ -106,7 +105,7 @@ impl Journal for MemoryJournal {
 
 impl KeyValues for MemoryJournal {
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        fits(value, VALUE_BYTES_MAX)?;
+        fit(&[value], VALUE_BYTES_MAX)?;
         lock(&self.key_values).insert(key.to_vec(), value.to_vec());
         Ok(())
     }

@@ -302,13 +302,12 @@ impl Durability {
     }
 }
 
-/// Refuses a value that would break an engine's layout, which has room for `most` bytes.
-fn fits(value: &[u8], most: usize) -> Result<(), JournalError> {
-    let found = value.len();
-    if found <= most {
-        Ok(())
-    } else {
-        Err(JournalError::TooLarge { found, most })
+/// Refuses values that would break an engine's layout, which has room for `most` bytes.
+fn fit(values: &[impl AsRef<[u8]>], most: usize) -> Result<(), JournalError> {
+    let mut lengths = values.iter().map(|value| value.as_ref().len());
+    match lengths.find(|&length| length > most) {
+        None => Ok(()),
+        Some(found) => Err(JournalError::TooLarge { found, most }),
     }
 }
 

@@ -67,7 +67,8 @@ impl SegmentSize {
                 Some(size) => Ok(Some(size)),
                 None => Err(JournalError::Damaged {
                     path: settings,
-                    what: "it names segments of a size that no store has".into(),
+                    what: "Rollbook does not use the segment size that it names: another program made it"
+                        .into(),
                 }),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => Self::in_file(&folder.join("db")),

@@ -30,7 +30,7 @@ use super::mark::Mark;
 use super::panics::guarded;
 use super::segments::SegmentSize;
 use super::sled_handle::{SledHandle, engine};
-use super::{Durability, Journal, JournalError, KeyValues, StoredValue, Values, fence, fits};
+use super::{Durability, Journal, JournalError, KeyValues, StoredValue, Values, fence, fit};
 use crate::limits::VALUE_BYTES_WRITTEN;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -157,6 +157,11 @@ impl SledJournal {
         journal.sync()?;
         journal.sync_folder()?;
         Ok(journal)
+    }
+
+    /// The largest value that its files take.
+    pub(crate) fn value_bytes_max(&self) -> usize {
+        self.segments.value_bytes_max()
     }
 
     /// Lets sled move pages, one for so many changes of a page.
@@ -336,8 +341,7 @@ impl Journal for SledJournal {
     fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
         let _changing = held(&self.changing);
         fence(expected_head, self.head())?;
-        let mut each = values.iter();
-        each.try_for_each(|value| fits(value, self.segments.value_bytes_max()))?;
+        fit(values, self.value_bytes_max())?;
         let positions = expected_head + 1..;
         guarded(|| {
             if let [value] = values {
@@ -460,8 +464,8 @@ impl Journal for SledJournal {
 
 impl KeyValues for SledJournal {
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        fits(key, KEY_BYTES_MAX)?;
-        fits(value, self.segments.value_bytes_max())?;
+        fit(&[key], KEY_BYTES_MAX)?;
+        fit(&[value], self.value_bytes_max())?;
         guarded(|| self.key_values.insert(key, value).map(drop).map_err(engine))?;
         self.move_pages(CHANGES_A_KEY_VALUE)
     }

@@ -5,15 +5,16 @@
 
 use super::data_dir::DataDir;
 use super::unfinished::{COMPACTED, REPLACED};
+use crate::limits::VALUE_BYTES_WRITTEN;
 use crate::log::engine::files::sync_folder;
 use crate::log::engine::sled::SledJournal;
 use crate::log::engine::{Durability, Journal, JournalError, KeyValues};
 use crate::store::error::StoreError;
 use std::fs;
 
-/// Values that are copied at a time.
+/// Values of the log that are copied, and flushed, at a time.
 const COPIED_AT_ONCE: usize = 64;
-/// So many bytes are flushed at a time. sled writes a page again for every few values, and only what is flushed leaves room
+/// So many bytes of what stands beside the log are flushed at a time. sled writes a page again for every few values, and only what is flushed leaves room
 /// for the next: so its file is hardly larger than what is in it, and little of it is free. What is free is overwritten
 /// whenever the store is opened.
 const FLUSHED_BYTES: usize = 256 << 10;
@@ -36,7 +37,11 @@ pub(in crate::store) fn rewrite_log(data_dir: &DataDir) -> Result<(), StoreError
     fs::remove_dir_all(&replaced).map_err(io)
 }
 
+/// How large the values of a log are, at most. They are read only where its files take larger ones than are written now.
 fn largest_value(of: &SledJournal) -> Result<usize, JournalError> {
+    if of.value_bytes_max() <= VALUE_BYTES_WRITTEN {
+        return Ok(VALUE_BYTES_WRITTEN);
+    }
     let mut largest = 0;
     for item in of.read(of.first()) {
         let (_, value) = item?;
