@@ -13,7 +13,7 @@ use crate::log::read::Log;
 use crate::store::error::StoreError;
 use std::collections::HashMap;
 
-/// So many of the newest checkpoints are kept: more than what is not sealed yet has.
+/// So many of the newest checkpoints are kept. What is not sealed yet has two or three, except behind a long ingest.
 const NEWEST: usize = 4;
 
 /// So many of the newest checkpoints keep their tombstones: the writer starts from one of them.
